@@ -9,13 +9,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import panel as pn
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page
 
 from tests.browser import install
 
@@ -32,13 +33,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """The Chromium of this machine; without one, tests fail in CI and are skipped elsewhere."""
-    with sync_playwright() as playwright:
+    with ExitStack() as stack:
         try:
-            chromium = install.start(playwright)
+            chromium = stack.enter_context(install.chromium())
         except install.NoBrowserError as error:
             (pytest.fail if "CI" in os.environ else pytest.skip)(str(error))
-        with chromium:
-            yield chromium
+        yield chromium
 
 
 @dataclass

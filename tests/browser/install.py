@@ -1,6 +1,6 @@
 """A Chromium for the browser tests: start the one that is there, else get one.
 
-``python -m tests.browser.install`` makes sure that `start` will find a browser, and says which.
+``python -m tests.browser.install`` makes sure that `chromium` finds a browser, and says which.
 """
 
 from __future__ import annotations
@@ -10,9 +10,11 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 from playwright.sync_api import Browser, Error, Playwright, sync_playwright
 
+PLAYWRIGHT = [sys.executable, "-m", "playwright"]
 SYSTEM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = (
     "--disable-gpu",
@@ -25,6 +27,41 @@ FLAGS = (
 class NoBrowserError(RuntimeError):
     """No Chromium on this machine starts."""
 
+    def __str__(self) -> str:
+        return (
+            "no Chromium starts on this machine: run `python -m tests.browser.install` "
+            "in this environment, or install Chromium or Chrome"
+        )
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """Run the first Chromium of this machine that starts.
+
+    Raises
+    ------
+    NoBrowserError
+        If none starts; the message says how to get one.
+    """
+    # Playwright's driver is a Node.js, which a bare Debian lacks a library for.
+    if subprocess.call([*PLAYWRIGHT, "--version"], stdout=subprocess.DEVNULL) != 0:
+        raise NoBrowserError
+    with sync_playwright() as playwright, start(playwright) as browser:
+        yield browser
+
+
+def start(playwright: Playwright) -> Browser:
+    """Start the first candidate that starts.
+
+    A file called ``chromium`` proves little: it may be a stub for a snap, or lack its libraries.
+    """
+    for path in candidates():
+        try:
+            return playwright.chromium.launch(executable_path=path, args=FLAGS)
+        except Error:
+            continue
+    raise NoBrowserError
+
 
 def candidates() -> Iterator[str | None]:
     """Yield paths of browsers to try; None stands for Playwright's own."""
@@ -32,36 +69,23 @@ def candidates() -> Iterator[str | None]:
     yield None
 
 
-def start(playwright: Playwright) -> Browser:
-    """Start the first Chromium of this machine that starts.
-
-    A file called ``chromium`` proves little (it may be a stub for a snap, or lack its libraries),
-    so each candidate is tried.
-
-    Raises
-    ------
-    NoBrowserError
-        If none starts; the message says how to get one.
-    """
-    for path in candidates():
-        try:
-            return playwright.chromium.launch(executable_path=path, args=FLAGS)
-        except Error:
-            continue
-    raise NoBrowserError(
-        "no Chromium starts on this machine: run `python -m tests.browser.install` "
-        "in this environment, or install Chromium or Chrome."
-    )
+def version() -> str | None:
+    """Return the version of the Chromium that starts here, or None."""
+    try:
+        with chromium() as browser:
+            return browser.version
+    except NoBrowserError:
+        return None
 
 
-def steps() -> Iterator[list[list[str]]]:
+def ways() -> Iterator[list[list[str]]]:
     """Yield the ways to get a Chromium, gentlest first; each is a list of commands."""
-    playwright = [sys.executable, "-m", "playwright"]
-    yield [[*playwright, "install", "chromium"]]
+    yield [[*PLAYWRIGHT, "install", "chromium"]]
     if os.name == "posix" and os.geteuid() == 0 and shutil.which("apt-get"):
-        yield [["apt-get", "update"], ["apt-get", "install", "--yes", "chromium"]]
-        # Ubuntu has no chromium outside snap; there Playwright's lacks only its libraries.
-        yield [[*playwright, "install-deps", "chromium"]]
+        install = ["apt-get", "install", "--yes", "--no-install-recommends", "libatomic1"]
+        yield [["apt-get", "update"], [*install, "chromium", "fonts-dejavu-core"]]
+        # Ubuntu has its Chromium as a snap only.
+        yield [install, [*PLAYWRIGHT, "install", "--with-deps", "chromium"]]
 
 
 def run(commands: list[list[str]]) -> None:
@@ -73,28 +97,17 @@ def run(commands: list[list[str]]) -> None:
             return
 
 
-def found() -> str | None:
-    """Return the version of the Chromium that `start` finds, or None."""
-    with sync_playwright() as playwright:
-        try:
-            browser = start(playwright)
-        except NoBrowserError:
-            return None
-        with browser:
-            return browser.version
-
-
-def main() -> int:
-    """Make sure there is a Chromium; return the exit code."""
-    version = found()
-    for commands in () if version else steps():
+def main() -> None:
+    """Make sure that there is a Chromium; exit with one line where none can be had."""
+    there = version()
+    for commands in () if there else ways():
         run(commands)
-        version = found()
-        if version:
+        if there := version():
             break
-    print(f"Chromium {version} is ready." if version else "No Chromium could be had: install one.")
-    return 0 if version else 1
+    if not there:
+        sys.exit("no Chromium could be had: install Chromium or Chrome, then run this again")
+    print(f"Chromium {there} is ready.")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
