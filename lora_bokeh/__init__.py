@@ -1,0 +1,72 @@
+"""What LoRA rank r buys for a matrix: seen, dragged, checked and carried away.
+
+The engine is imported at once, it needs NumPy only. Everything with a page behind it is imported
+on first use, so that ``import lora_bokeh`` and the command line pay for neither Bokeh nor Panel.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+# Not on first use: importing the module binds its name here, over the function of that name.
+from lora_bokeh.spectrum import Spectrum, spectrum
+
+if TYPE_CHECKING:
+    from lora_bokeh import targets as targets
+    from lora_bokeh.explorer import FactorizationPlot, LoraExplorer, RankExplorer
+    from lora_bokeh.export import save_html
+    from lora_bokeh.loaders import list_tensors, load
+    from lora_bokeh.lora import LowRank
+    from lora_bokeh.server import serve
+    from lora_bokeh.svd import SVDResult, truncated_svd
+
+    __version__: str
+
+__all__ = [
+    "FactorizationPlot",
+    "LoraExplorer",
+    "LowRank",
+    "RankExplorer",
+    "SVDResult",
+    "Spectrum",
+    "__version__",
+    "list_tensors",
+    "load",
+    "save_html",
+    "serve",
+    "spectrum",
+    "targets",
+    "truncated_svd",
+]
+
+_HOMES = {
+    "FactorizationPlot": "explorer",
+    "LoraExplorer": "explorer",
+    "LowRank": "lora",
+    "RankExplorer": "explorer",
+    "SVDResult": "svd",
+    "list_tensors": "loaders",
+    "load": "loaders",
+    "save_html": "export",
+    "serve": "server",
+    "truncated_svd": "svd",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name on first use (PEP 562)."""
+    if name == "__version__":
+        from importlib.metadata import version
+
+        value: Any = version("lora-bokeh")
+    elif name == "targets":
+        value = import_module("lora_bokeh.targets")
+    elif name in _HOMES:
+        value = getattr(import_module(f"lora_bokeh.{_HOMES[name]}"), name)
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

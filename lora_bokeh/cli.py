@@ -1,0 +1,200 @@
+"""The command line: one command, one library call.
+
+The imports of a command stand inside it, so that ``curve`` and ``inspect`` load neither Bokeh nor
+Panel, and ``--help`` almost nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lora_bokeh.cli_errors import OneLineGroup, bad_input
+
+if TYPE_CHECKING:
+    import numpy as np
+
+tensor_option = click.option(
+    "--tensor", metavar="NAME", help="Which tensor of a .npz or .safetensors file."
+)
+max_rank_option = click.option(
+    "--max-rank",
+    type=int,
+    metavar="K",
+    help="Compute the K leading singular values. Default: all up to 1024, else 64.",
+)
+
+
+def format_option(*formats: str) -> Callable:
+    """Return the option that chooses among output formats."""
+    return click.option(
+        "--format", "output_format", type=click.Choice(formats), default="table", show_default=True
+    )
+
+
+@click.group(
+    cls=OneLineGroup,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.version_option(package_name="lora-bokeh", message="%(prog)s %(version)s")
+@click.pass_context
+def main(context: click.Context) -> None:
+    """Show what LoRA rank r buys for a matrix.
+
+    SOURCE is a .npy, .npz, .csv or .safetensors file, or a folder that holds one .safetensors
+    file. Files are never unpickled. The exit code is 0, or 2 for bad input with one line on
+    standard error.
+    """
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+
+
+@main.command()
+@click.argument("source", required=False)
+@tensor_option
+@click.option("--port", default=5006, show_default=True, help="0 picks a free port.")
+@click.option(
+    "--address",
+    default="127.0.0.1",
+    show_default=True,
+    help="0.0.0.0 opens the page to the network.",
+)
+@click.option("--no-show", is_flag=True, help="Do not open a browser.")
+def serve(source: str | None, tensor: str | None, port: int, address: str, no_show: bool) -> None:
+    """Open the explorer in the browser.
+
+    It shows SOURCE, or an example, and is served until Ctrl-C.
+    """
+    with bad_input(source):
+        make_view, title = _view_maker(source, tensor)
+    from lora_bokeh.server import serve as serve_views
+
+    with bad_input():
+        serve_views(
+            make_view,
+            port=port,
+            address=address,
+            show=not no_show,
+            title=title,
+            announce=click.echo,
+        )
+
+
+@main.command()
+@click.argument("source", required=False)
+@click.option(
+    "-o", "--output", required=True, metavar="PAGE.html", type=Path, help="The file to write."
+)
+@tensor_option
+@click.option("--rank", type=int, metavar="R", help="The rank the page opens with.")
+@click.option(
+    "--metric",
+    type=click.Choice(["frobenius", "spectral"]),
+    default="frobenius",
+    show_default=True,
+    help="The norm of the residual the page opens with.",
+)
+@max_rank_option
+def export(
+    source: str | None, output: Path, tensor: str | None, rank: int | None, **options: Any
+) -> None:
+    """Write the explorer as one HTML file.
+
+    It shows SOURCE, or an example, and works offline.
+    """
+    from lora_bokeh.matrix import check_rank
+
+    with bad_input(source):
+        make_view, title = _view_maker(source, tensor, **options)
+        view = make_view()
+        if rank is not None:
+            view.rank = check_rank(rank, view.param.rank.bounds[1])
+    from lora_bokeh.export import save_html
+
+    with bad_input():
+        save_html(view, output, title=title)
+    click.echo(f"{output}: {output.stat().st_size / 1e6:.2f} MB")
+
+
+def _view_maker(
+    source: str | None, tensor: str | None, max_rank: int | None = None, **options: Any
+) -> tuple[Callable[[], Any], str]:
+    """Return a maker of explorers, which share one matrix read once, and a title."""
+    from lora_bokeh.matrix import check_rank
+
+    if source is None:
+        if tensor is not None:
+            raise ValueError("--tensor needs a SOURCE to be in")
+        title = "lora_bokeh"
+    else:
+        w, name = _read(source, tensor)
+        w.setflags(write=False)  # the views of all tabs look at it
+        title = " · ".join(filter(None, [Path(source).name, name]))
+        options |= {"target_matrix": w, "name": title}
+        if max_rank is not None:
+            check_rank(max_rank, min(w.shape), "max_rank")
+    from lora_bokeh.explorer import LoraExplorer
+
+    return partial(LoraExplorer, max_rank=max_rank, **options), title
+
+
+def _read(source: str, tensor: str | None) -> tuple[np.ndarray, str | None]:
+    """Return the checked matrix and its name in the file."""
+    from lora_bokeh.loaders import open_tensor
+    from lora_bokeh.matrix import check_matrix
+
+    stored = open_tensor(source, tensor)
+    return check_matrix(stored.read()), stored.info.name
+
+
+@main.command()
+@click.argument("source")
+@tensor_option
+@max_rank_option
+@format_option("table", "json", "csv")
+@click.option("--seed", default=0, show_default=True, help="Of the iteration's random start.")
+@click.option("--all", "every", is_flag=True, help="Every rank in the table, however many.")
+def curve(source: str, tensor: str | None, output_format: str, every: bool, **options: Any) -> None:
+    """Print what each rank of SOURCE buys.
+
+    For each rank r: σ_r, the residual ‖W−W_r‖ in the Frobenius and in the spectral norm, and the
+    captured energy, a fraction of ‖W‖_F².
+
+    json and csv hold every rank in full precision; a long table shows some of them, evenly spread
+    on a logarithmic scale, unless --all is given.
+    """
+    from lora_bokeh import cli_output
+    from lora_bokeh.spectrum import spectrum
+
+    with bad_input(source), cli_output.working(source):
+        w, name = _read(source, tensor)
+        result = cli_output.Curve(source, name, spectrum(w, **options))
+    text: dict[str, Callable[..., str]] = {
+        "table": partial(cli_output.curve_table, every=every),
+        "json": cli_output.curve_json,
+        "csv": cli_output.curve_csv,
+    }
+    click.echo(text[output_format](result))
+
+
+@main.command()
+@click.argument("source")
+@format_option("table", "json")
+def inspect(source: str, output_format: str) -> None:
+    """List the tensors in SOURCE.
+
+    For each: its shape, dtype and bytes, the parameters that training all of it would take, and
+    for an m×n matrix the break-even rank mn/(m+n), at which LoRA takes as many.
+    """
+    from lora_bokeh import cli_output
+    from lora_bokeh.loaders import list_tensors
+
+    with bad_input(source):
+        tensors = list_tensors(source)
+    text = {"table": cli_output.inspect_table, "json": cli_output.inspect_json}
+    click.echo(text[output_format](source, tensors))

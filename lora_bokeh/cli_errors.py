@@ -1,0 +1,75 @@
+"""How the command line fails: in one line on standard error, never in a traceback."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+import click
+
+BAD_INPUT, INTERRUPTED, PIPE_CLOSED = 2, 130, 141  # the last two: 128 + signal, as shells do
+
+
+class OneLineGroup(click.Group):
+    """A command group whose failures are one line each."""
+
+    def main(  # type: ignore[override]  # passes on whatever click's own takes
+        self, *args: Any, standalone_mode: bool = True, **extra: Any
+    ) -> Any:
+        """Run a command; exit with its code unless ``standalone_mode`` is off."""
+        if not standalone_mode:
+            return super().main(*args, standalone_mode=False, **extra)
+        try:
+            _allow_any_text()
+            code = super().main(*args, standalone_mode=False, **extra)
+            sys.stdout.flush()
+        except click.ClickException as error:
+            _fail(error)
+        except click.Abort:
+            sys.exit(INTERRUPTED)
+        except BrokenPipeError:  # as in `lora-bokeh curve … | head`
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(PIPE_CLOSED)
+        sys.exit(code or 0)
+
+
+@contextmanager
+def bad_input(source: str | None = None) -> Iterator[None]:
+    """Turn the library's refusals of what a person gave into one line that names it."""
+    from lora_bokeh.loaders import SourceError
+
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except (SourceError, OSError) as error:
+        raise click.ClickException(_sentence(error)) from error
+    except (ValueError, TypeError, MemoryError) as error:
+        where = f"{source}: " if source else ""
+        raise click.ClickException(where + (str(error) or "not enough memory")) from error
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return f"{error.filename}: {error.strerror.lower()}"
+    return str(error)
+
+
+def _allow_any_text() -> None:
+    """Escape what the terminal's encoding lacks instead of failing on it."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _fail(error: click.ClickException) -> NoReturn:
+    """Print the error on one line, with nothing in it a terminal would obey, and exit."""
+    text = " ".join(error.format_message().splitlines())
+    text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+    context = getattr(error, "ctx", None)
+    hint = f" See '{context.command_path} --help'." if context else ""
+    click.echo(f"lora-bokeh: {text}{hint}", err=True)
+    sys.exit(BAD_INPUT)

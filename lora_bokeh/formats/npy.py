@@ -1,0 +1,144 @@
+"""NumPy's own formats: ``.npy`` by memory map, ``.npz`` (a zip of ``.npy``) member by member."""
+
+from __future__ import annotations
+
+import io
+import math
+import warnings
+import zipfile
+import zlib
+from functools import partial
+from pathlib import Path
+from typing import IO, Literal, NamedTuple
+
+import numpy as np
+
+from lora_bokeh.formats.stored import SourceError, Stored, TensorInfo
+
+HEADER_BYTES = 10_000  # NumPy's own bound for a header it parses without being told to trust it
+MAX_INFLATED_BYTES = 4 << 30  # of a compressed member, which has to be held in memory whole
+ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
+
+
+class Header(NamedTuple):
+    """The head of a ``.npy`` stream; ``offset`` is where the entries begin."""
+
+    shape: tuple[int, ...]
+    fortran_order: bool
+    dtype: np.dtype
+    offset: int
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the entries the header promises (an exact Python int, whatever it claims)."""
+        return math.prod(self.shape) * self.dtype.itemsize
+
+    def info(self, name: str | None) -> TensorInfo:
+        """Describe the array under ``name``."""
+        return TensorInfo(name, self.shape, str(self.dtype.newbyteorder("=")), self.nbytes)
+
+
+def npy_tensors(path: Path) -> list[Stored]:
+    """Return the one array of a ``.npy`` file; its entries stay on disk until they are used."""
+    with path.open("rb") as file:
+        header = _read_header(path, file, "the file")
+    _check_entries(path, header, path.stat().st_size, "the file")
+    return [Stored(header.info(None), partial(_map_entries, path, header))]
+
+
+def npz_tensors(path: Path) -> list[Stored]:
+    """Return the arrays of a ``.npz`` file, of which only the headers have been read."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = [m for m in archive.infolist() if m.filename.endswith(".npy")]
+            return [_member(path, archive, member) for member in members]
+    except ZIP_ERRORS as error:
+        raise _damaged_zip(path, error) from None
+
+
+def _member(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Stored:
+    """Describe one array of the archive without inflating its entries."""
+    with archive.open(member) as stream:
+        header = _read_header(path, stream, repr(member.filename))
+    info = header.info(member.filename.removesuffix(".npy"))
+    return Stored(info, partial(_inflate, path, member, header))
+
+
+def _read_header(path: Path, stream: IO[bytes], where: str) -> Header:
+    """Parse the header out of the first HEADER_BYTES; nothing beyond them is looked at."""
+    head = io.BytesIO(stream.read(HEADER_BYTES))
+    if head.getvalue().startswith(b"\x80"):  # the opcode every pickle of protocol ≥ 2 starts with
+        raise _pickled(path, where)
+    try:
+        version = np.lib.format.read_magic(head)
+        parse = {
+            (1, 0): np.lib.format.read_array_header_1_0,
+            (2, 0): np.lib.format.read_array_header_2_0,
+        }[version]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # "created on Python 2", of no use to the reader
+            header = Header(*parse(head), head.tell())
+    except (ValueError, TypeError, KeyError, RecursionError, MemoryError):
+        raise SourceError(path, f"{where} does not begin as NumPy's .npy format does") from None
+    if any(length < 0 for length in header.shape):
+        raise SourceError(path, f"{where} claims the impossible shape {header.shape}")
+    return header
+
+
+def _check_entries(path: Path, header: Header, size: int, where: str) -> None:
+    """Refuse what cannot be read as numbers, or is not all there in the ``size`` bytes."""
+    if header.dtype.hasobject:
+        raise _pickled(path, where)
+    if header.dtype.kind == "V":
+        raise SourceError(
+            path,
+            f"{where} holds raw {header.dtype} bytes, as NumPy saves bfloat16 and float8; "
+            "save it as .safetensors, which keeps the dtype",
+        )
+    if header.nbytes > size - header.offset:
+        raise SourceError(
+            path,
+            f"{where} is cut short: shape {header.shape} of {header.dtype} takes "
+            f"{header.nbytes} bytes, {size - header.offset} are there",
+        )
+
+
+def _map_entries(path: Path, header: Header) -> np.ndarray:
+    """Return the array as a read-only view of the file."""
+    order: Literal["F", "C"] = "F" if header.fortran_order else "C"
+    mapped = np.memmap(path, header.dtype, "r", header.offset, header.shape, order)
+    return _native(mapped)
+
+
+def _inflate(path: Path, member: zipfile.ZipInfo, header: Header) -> np.ndarray:
+    """Read one member of a ``.npz`` into memory, its size having been checked."""
+    where = repr(member.filename)
+    _check_entries(path, header, member.file_size, where)
+    if member.compress_size < member.file_size > MAX_INFLATED_BYTES:
+        raise SourceError(
+            path,
+            f"{where} would unpack to {member.file_size} bytes, more than {MAX_INFLATED_BYTES}; "
+            "save it as .npy, which is read without unpacking",
+        )
+    try:
+        with zipfile.ZipFile(path) as archive, archive.open(member) as stream:
+            return _native(np.lib.format.read_array(stream, allow_pickle=False))
+    except (*ZIP_ERRORS, ValueError) as error:
+        raise _damaged_zip(path, error) from None
+
+
+def _native(array: np.ndarray) -> np.ndarray:
+    """Return ``array`` in this machine's byte order, which BLAS needs; usually as it is."""
+    return np.asarray(array).astype(array.dtype.newbyteorder("="), copy=False)
+
+
+def _pickled(path: Path, where: str) -> SourceError:
+    return SourceError(
+        path,
+        f"{where} holds pickled Python objects, which could run code and are never loaded; "
+        "save it as an array of numbers, np.save(path, np.asarray(w, dtype=float))",
+    )
+
+
+def _damaged_zip(path: Path, error: Exception) -> SourceError:
+    return SourceError(path, f"not a readable .npz archive ({error}); it may be cut short")

@@ -1,0 +1,72 @@
+"""``.safetensors``: checked by the safetensors library, then viewed in place.
+
+The library proves that the header is sound and that the tensors cover the file exactly. Its NumPy
+reader would copy each tensor and knows no float8, so the entries are memory-mapped here.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+from safetensors import SafetensorError, safe_open
+
+from lora_bokeh.formats.stored import SourceError, Stored, TensorInfo
+
+LENGTH_BYTES = 8  # the file starts with the header's length, little-endian
+
+DTYPES: dict[str, np.dtype] = {
+    name: np.dtype(dtype)
+    for name, dtype in {
+        "BOOL": np.bool_, "U8": "<u1", "I8": "<i1", "U16": "<u2", "I16": "<i2", "U32": "<u4",
+        "I32": "<i4", "U64": "<u8", "I64": "<i8", "F16": "<f2", "F32": "<f4", "F64": "<f8",
+        "BF16": ml_dtypes.bfloat16, "C64": "<c8", "F8_E4M3": ml_dtypes.float8_e4m3fn,
+        "F8_E5M2": ml_dtypes.float8_e5m2, "F8_E4M3FNUZ": ml_dtypes.float8_e4m3fnuz,
+        "F8_E5M2FNUZ": ml_dtypes.float8_e5m2fnuz,
+    }.items()
+}  # fmt: skip
+
+
+def tensors(path: Path) -> list[Stored]:
+    """Return the tensors of the file in the order of their names."""
+    try:
+        with safe_open(path, framework="np"):
+            pass  # opening is the check: lengths, offsets, no gap, no overlap
+    except SafetensorError as error:
+        raise SourceError(
+            path, f"not a sound .safetensors file ({error}); it may be cut short"
+        ) from None
+    header, start = _read_header(path)
+    header.pop("__metadata__", None)
+    return [_stored(path, start, name, header[name]) for name in sorted(header)]
+
+
+def _read_header(path: Path) -> tuple[dict[str, Any], int]:
+    """Return the header and where the entries begin; the length was checked by safe_open."""
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(LENGTH_BYTES), "little")
+        return json.loads(file.read(length)), LENGTH_BYTES + length
+
+
+def _stored(path: Path, start: int, name: str, entry: dict[str, Any]) -> Stored:
+    begin, end = entry["data_offsets"]
+    dtype = DTYPES.get(entry["dtype"])
+    info = TensorInfo(
+        name, tuple(entry["shape"]), str(dtype) if dtype else entry["dtype"], end - begin
+    )
+    return Stored(info, partial(_map_entries, path, info, dtype, start + begin))
+
+
+def _map_entries(path: Path, info: TensorInfo, dtype: np.dtype | None, offset: int) -> np.ndarray:
+    """Return the tensor as a read-only view of the file."""
+    if dtype is None:
+        raise SourceError(
+            path, f"tensor {info.name!r} has dtype {info.dtype}, which NumPy cannot represent"
+        )
+    mapped = np.memmap(path, dtype, "r", offset, info.shape)
+    native = np.asarray(mapped).astype(dtype.newbyteorder("="), copy=False)
+    return np.require(native, requirements="A")  # nothing in the format aligns the entries

@@ -1,0 +1,170 @@
+"""Serve a view: one process, a view of its own for each browser tab, an orderly stop."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import socket
+import sys
+import threading
+import webbrowser
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from typing import Any
+
+import panel as pn
+from tornado.ioloop import IOLoop
+
+EVERYWHERE = ("", "0.0.0.0", "::")  # noqa: S104 - addresses that mean all of this machine's
+NOWHERE = ("192.0.2.1", 9)  # reserved for documentation (RFC 5737): routed to, never answered
+DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
+
+
+class ServerError(OSError):
+    """The server cannot listen where it was asked to; one sentence says why."""
+
+
+def announce_on_stdout(text: str) -> None:
+    """Print a line at once, also into a pipe."""
+    print(text, flush=True)
+
+
+def serve(  # noqa: PLR0913 - keyword-only, each with a default
+    make_view: Callable[[], Any],
+    *,
+    port: int = 5006,
+    address: str = "127.0.0.1",
+    show: bool = True,
+    title: str = "lora_bokeh",
+    announce: Callable[[str], object] = announce_on_stdout,
+) -> None:
+    """Serve a view until Ctrl-C or SIGTERM.
+
+    Only pages from this very host and port may connect: by ``address``, by "localhost", and, when
+    all addresses are listened on, by this machine's names. Bokeh's own environment variable
+    ``BOKEH_ALLOW_WS_ORIGIN=name:port`` states another name, behind a proxy for example.
+
+    Parameters
+    ----------
+    make_view : callable
+        Called once for each browser tab; returns the tab's view.
+    port : int, default 5006
+        Where to listen; 0 picks a free port.
+    address : str, default "127.0.0.1"
+        Where to listen; "0.0.0.0" opens the page to the whole network.
+    show : bool, default True
+        Whether to open a browser, where there is a display.
+    title : str
+        The browser tab's title.
+    announce : callable
+        Told in one line where the page is, as soon as the server listens.
+
+    Raises
+    ------
+    ServerError
+        The port is taken, or the address is not one of this machine.
+    """
+    loop = IOLoop()
+    with closing(loop), _stopped_by_signals(loop):
+        port, server = _listen(make_view, loop, port, address, title)
+        url = f"http://{_host(address)}:{port}/"
+        announce(f"The page is at {url} (Ctrl-C stops the server)")
+        if show and _has_display():
+            # In a thread, because starting a browser may take seconds.
+            threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
+        server.start()
+        loop.start()
+        server.stop(wait=False)
+
+
+def _listen(
+    make_view: Callable[[], Any], loop: IOLoop, port: int, address: str, title: str
+) -> tuple[int, Any]:
+    """Return the port and a Bokeh server which listens there and has not started yet."""
+    if not 0 <= port < 1 << 16:
+        raise ServerError(f"a port is a number from 0 to 65535, got {port}")
+    try:
+        port = port or _free_port(address)
+        server = pn.serve(
+            {"/": make_view},
+            port=port,
+            address=address,
+            websocket_origin=_origins(address, port),
+            loop=loop,
+            title=title,
+            show=False,
+            start=False,
+            verbose=False,
+        )
+    except OSError as error:
+        raise ServerError(_refusal(address, port, error)) from None
+    return port, server
+
+
+def _free_port(address: str) -> int:
+    """Return a port nobody listens on; the origins have to be known before Bokeh listens."""
+    family, kind, *_, where = socket.getaddrinfo(address or None, 0, type=socket.SOCK_STREAM)[0]
+    with closing(socket.socket(family, kind)) as probe:
+        probe.bind(where)
+        return probe.getsockname()[1]
+
+
+def _origins(address: str, port: int) -> list[str]:
+    """Return the ``host:port`` a page may come from; Bokeh has no notation for IPv6 ones."""
+    names = {"localhost", "127.0.0.1", _host(address)}
+    if address in EVERYWHERE:
+        names |= _own_names()
+    return [f"{name.lower()}:{port}" for name in sorted(names)]
+
+
+def _own_names() -> set[str]:
+    """Return the names and IPv4 addresses this machine knows itself by."""
+    name = socket.gethostname()
+    names = {name, socket.getfqdn()}
+    try:
+        names.update(socket.gethostbyname_ex(name)[2])
+        with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as probe:
+            probe.connect(NOWHERE)  # sends nothing: it asks for the outgoing address
+            names.add(probe.getsockname()[0])
+    except OSError:
+        pass  # no network, so nobody comes by those names
+    return {known for known in names if known and ":" not in known}
+
+
+def _host(address: str) -> str:
+    """Return the host for the page's address."""
+    return "localhost" if address in EVERYWHERE or ":" in address else address
+
+
+def _refusal(address: str, port: int, error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return (
+            f"port {port} on {address} is taken; stop what listens there or choose another port "
+            "(0 picks a free one)"
+        )
+    return f"cannot listen on {address}, port {port}: {error.strerror or error}"
+
+
+def _has_display() -> bool:
+    """Tell a desktop from a terminal, where Python would start a text browser in our place."""
+    return sys.platform in ("win32", "darwin") or any(map(os.environ.get, DISPLAYS))
+
+
+@contextmanager
+def _stopped_by_signals(loop: IOLoop) -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM end ``loop.start()`` instead of raising in the midst of it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # Python delivers signals to the main thread only
+        return
+
+    def stop(*_: Any) -> None:
+        loop.add_callback_from_signal(loop.stop)
+
+    signals = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, stop) for number in signals}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
