@@ -1,0 +1,44 @@
+// What the page computes when the rank moves: counts and look-ups, nothing else.
+// Every residual was computed in Python; here it is only looked up.
+
+/** LoRA's parameter counts for a d × k update at rank r; savings are negative past break-even. */
+export function counts(d, k, rank) {
+  const full = d * k;
+  const lora = rank * (d + k);
+  return { full, lora, savings: 1 - lora / full };
+}
+
+/** The highest rank the slider offers: all of them on a matrix, half of min(d, k) without one. */
+export function maxRank(d, k, curve) {
+  return curve ? curve.rank.length : Math.max(1, Math.floor(Math.min(d, k) / 2));
+}
+
+export function clamp(x, low, high) {
+  return Math.min(Math.max(x, low), high);
+}
+
+/** Value of a curve at a rank between two ranks, on the straight line that is drawn there. */
+export function along(values, rank) {
+  const i = clamp(Math.floor(rank) - 1, 0, values.length - 1);
+  const j = Math.min(i + 1, values.length - 1);
+  return values[i] + (rank - 1 - i) * (values[j] - values[i]);
+}
+
+/** The look-up of everything that is said about one rank of a curve. */
+export function atRank(curve, rank) {
+  const i = rank - 1;
+  return {
+    frobenius: curve.frobenius[i],
+    spectral: curve.spectral[i],
+    captured: curve.captured[i],
+    sigma: curve.sigma[i],
+  };
+}
+
+/** What is shown now: the chosen target (or none), its shape, and the rank within bounds. */
+export function situation(data) {
+  const curve = data.targets[data.target] ?? null;
+  const [d, k] = curve ? curve.shape : [data.d, data.k];
+  const end = maxRank(d, k, curve);
+  return { curve, d, k, end, rank: clamp(data.rank, 1, end), metric: data.metric };
+}

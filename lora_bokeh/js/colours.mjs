@@ -1,0 +1,36 @@
+// Colours live in palette.css; each themed Bokeh model carries a tag {property: colour name}.
+
+const NAMES = ["paper", "card", "ink", "muted", "rule", "accent", "accent-ink", "accent-soft", "shade", "negative", "zero", "positive"];
+
+/** The palette as the browser computes it now, light or dark. */
+export function readColours(element) {
+  const style = getComputedStyle(element);
+  return Object.fromEntries(NAMES.map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
+}
+
+const channels = (hex) => [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16));
+const hex = (rgb) => "#" + rgb.map((c) => Math.round(c).toString(16).padStart(2, "0")).join("");
+
+/** A diverging palette of 255 colours, centred at zero. */
+export function divergingPalette({ negative, zero, positive }) {
+  const mix = (from, to, t) => hex(channels(from).map((c, i) => c + t * (channels(to)[i] - c)));
+  return Array.from({ length: 255 }, (_, i) =>
+    i < 127 ? mix(zero, negative, (127 - i) / 127) : mix(zero, positive, (i - 127) / 127),
+  );
+}
+
+function themedValue(model, property, colours, token) {
+  if (token === "diverging") return divergingPalette(colours);
+  const isSpec = typeof model[property] === "object" && model[property] !== null;
+  return isSpec ? { value: colours[token] } : colours[token];
+}
+
+/** Give every tagged model of a figure the colours of the present palette; Python is not told. */
+export function applyColours(figure, colours) {
+  for (const model of figure.references()) {
+    const themed = model.tags?.find((tag) => tag?.themed)?.themed;
+    if (!themed) continue;
+    const values = Object.entries(themed).map(([property, token]) => [property, themedValue(model, property, colours, token)]);
+    model.setv(Object.fromEntries(values), { sync: false });
+  }
+}

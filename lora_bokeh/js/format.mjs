@@ -1,0 +1,28 @@
+// Numbers as a person reads them. Pure functions: numbers in, text out.
+
+/** 4096 → "4.1K", 16777216 → "16.8M", 144 → "144". */
+export function formatCount(n) {
+  for (const [unit, letter] of [[1e12, "T"], [1e9, "B"], [1e6, "M"], [1e3, "K"]]) {
+    if (Math.abs(n) >= unit) return (n / unit).toFixed(1) + letter;
+  }
+  return String(n);
+}
+
+/** 16777216 → "16,777,216". */
+export function formatExact(n) {
+  return n.toLocaleString("en-US");
+}
+
+/** A fraction as a percentage to one decimal: 0.75 → "75.0 %". */
+export function formatPercent(x) {
+  const text = (100 * x).toFixed(1);
+  return (text === "-0.0" ? "0.0" : text.replace("-", "−")) + " %";
+}
+
+/** Four significant digits: 4.5718 → "4.572"; very large and very small as 1.234e−7. */
+export function formatSignificant(x) {
+  if (x === 0) return "0";
+  const exponent = Math.floor(Math.log10(Math.abs(x)));
+  if (exponent < -3 || exponent > 5) return x.toExponential(3).replace("-", "−").replace("+", "");
+  return x.toFixed(Math.max(0, 3 - exponent));
+}

@@ -1,0 +1,53 @@
+import { h, setText } from "./dom.mjs";
+import { NORMS, caution, readout } from "./wording.mjs";
+
+const math = (text, sub) => [text, ...(sub ? [h("sub", {}, sub)] : [])];
+
+function readoutRow({ label, math: symbol, sub, value, exact, lead, rule }) {
+  const name = h("dt", {}, label, ...(symbol ? [" ", ...math(symbol, sub)] : []));
+  const kind = [lead && "lead", rule && "rule"].filter(Boolean).join(" ");
+  return h("div", kind ? { class: kind } : {}, name, h("dd", { title: exact }, value));
+}
+
+/** The readouts: what the rank buys, in figures; exact values on hover. */
+export function readoutPanel() {
+  const list = h("dl");
+  const note = h("p", { class: "note" });
+  const element = h("section", { class: "card readout", "aria-label": "readouts" }, list, note);
+  const show = (now, options) => {
+    list.replaceChildren(...readout(now, options).map(readoutRow));
+    setText(note, caution(now));
+  };
+  return { element, show };
+}
+
+/** The heading: the question, what is looked at, and its one-line story. */
+export function headPanel() {
+  const title = h("h1");
+  const what = h("p", { class: "what" });
+  const story = h("p", { class: "story" });
+  const notice = h("p", { class: "notice" });
+  const element = h("header", { class: "head" }, title, what, story, notice);
+  const show = (now, state) => {
+    setText(title, state.heading.replace("{rank}", now.rank));
+    const { curve, d, k } = now;
+    const name = curve ? [h("b", {}, curve.name)] : [];
+    const facts = curve ? ["", `${d} × ${k}`, curve.dtype, `scale ${curve.scale}`] : [`d = ${d}`, `k = ${k}`, `rank ${now.rank}`];
+    what.replaceChildren(...name, facts.join(" · "));
+    setText(story, curve?.story ?? "");
+    story.hidden = !curve;
+    setText(notice, state.notice);
+    notice.hidden = !state.notice;
+  };
+  return { element, show };
+}
+
+/** A card around a figure. The curve's y axis is named above it, in type with a true subscript. */
+export function figureCard(kind, title, figure) {
+  const plot = h("div", { class: "plot" }, figure);
+  const norm = h("p", { class: "norm" });
+  const parts = kind === "curve" ? [norm, plot] : [plot];
+  const element = h("section", { class: `card ${kind}`, "aria-label": title }, h("h2", {}, title), ...parts);
+  const show = ({ metric }) => norm.replaceChildren(...math(...NORMS[metric]));
+  return { element, show };
+}

@@ -1,0 +1,40 @@
+import { situation } from "./arithmetic.mjs";
+import { applyColours } from "./colours.mjs";
+import { CurveView } from "./curve.mjs";
+import { FactorsView } from "./factors.mjs";
+
+// What each explorer of the page has drawn, keyed by its state: two explorers share nothing.
+const drawn = new WeakMap();
+
+function viewsOf(state) {
+  const known = drawn.get(state);
+  if (known?.factorsFigure === state.factors && known?.curveFigure === state.curve) return known;
+  const views = {
+    factorsFigure: state.factors,
+    curveFigure: state.curve,
+    factors: state.factors && new FactorsView(state.factors),
+    curve: state.curve && new CurveView(state.curve),
+    paint: null,
+  };
+  drawn.set(state, views);
+  return views;
+}
+
+function paintColours(views, paint) {
+  if (!paint.colours || JSON.stringify(paint.colours) === views.paint) return;
+  views.paint = JSON.stringify(paint.colours);
+  for (const figure of [views.factorsFigure, views.curveFigure]) if (figure) applyColours(figure, paint.colours);
+}
+
+/** Bring both figures to the state: rank, metric, target, shape, palette. Called on each change. */
+export default function redraw(_args, state) {
+  const views = viewsOf(state);
+  const now = situation(state);
+  paintColours(views, state.paint);
+  views.factors?.show(now, {
+    texture: now.curve?.texture ?? state.texture,
+    showFull: state.show_full_matrix,
+    transition: state.transition.factors,
+  });
+  if (now.curve) views.curve?.show(now, { transition: state.transition.curve });
+}

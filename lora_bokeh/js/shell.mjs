@@ -1,0 +1,85 @@
+import { clamp, situation } from "./arithmetic.mjs";
+import { readColours } from "./colours.mjs";
+import { metricRadios, rankSlider, sizeSlider, targetChooser } from "./controls.mjs";
+import { h, setText } from "./dom.mjs";
+import { figureCard, headPanel, readoutPanel } from "./panels.mjs";
+import { summary } from "./wording.mjs";
+
+const SETTLED = 250; // ms without a change before the live region speaks
+let instances = 0;
+
+/** Everything of an explorer that is HTML. Its figures are children that redraw.mjs draws. */
+function build(model) {
+  const size = (name, key) => sizeSlider(name, model.size_bounds, (n) => { model[key] = n; });
+  const parts = {
+    head: headPanel(),
+    rank: rankSlider((rank) => { model.rank = rank; }),
+    rows: model.curve ? null : size("rows d", "d"),
+    columns: model.curve ? null : size("columns k", "k"),
+    metric: model.curve && metricRadios(`metric-${++instances}`, (metric) => { model.metric = metric; }),
+    target: model.curve && targetChooser((target) => { model.target = target; }),
+    factors: model.factors && figureCard("factors", "The update and its factors, to scale", model.get_child("factors")),
+    curve: model.curve && figureCard("curve", "Reconstruction residual by rank", model.get_child("curve")),
+    readout: readoutPanel(),
+    status: { element: h("div", { class: "status", role: "status", "aria-live": "polite" }) },
+  };
+  const { head, rank, rows, columns, metric, target, factors, curve, readout, status } = parts;
+  const elements = (...some) => some.map((part) => part?.element ?? part).filter((element) => element instanceof Node);
+  const layout = factors && curve ? "shell" : "shell one-figure";
+  const bar = h("div", { class: "bar" }, ...elements(rank, rows, columns, metric, target));
+  const element = h("div", { class: layout }, ...elements(head, bar, factors, curve, readout, status));
+  return { ...parts, element };
+}
+
+function show(parts, model) {
+  const now = situation(model);
+  parts.head.show(now, model);
+  parts.rank.show(now);
+  parts.rows?.show(now.d);
+  parts.columns?.show(now.k);
+  parts.metric?.show(now);
+  parts.target?.show(model.targets, model.target);
+  parts.curve?.show(now);
+  parts.readout.show(now, { showCounts: Boolean(parts.factors), alpha: model.alpha });
+  parts.readout.element.hidden = !model.show_readout;
+  parts.element.classList.toggle("no-readout", !model.show_readout);
+  return now;
+}
+
+/** A click or a drag on the curve sets the rank too. */
+function followPointer(model, figure) {
+  const pick = ({ x }) => {
+    const rank = clamp(Math.round(x), 1, situation(model).end);
+    if (Number.isFinite(rank) && rank !== model.rank) model.rank = rank;
+  };
+  for (const gesture of ["tap", "panstart", "pan"]) figure.on_event(gesture, pick);
+}
+
+/** Repaint the figures when their size or the colour scheme changes; Python is not told. */
+function keepPainted(model, data, el) {
+  let count = 0;
+  const paint = () => data.setv({ paint: { count: ++count, colours: readColours(el) } }, { sync: false });
+  for (const figure of [model.factors, model.curve]) {
+    for (const side of ["inner_width", "inner_height"]) figure?.properties[side].change.connect(paint);
+  }
+  const scheme = window.matchMedia("(prefers-color-scheme: dark)");
+  scheme.addEventListener("change", paint);
+  model.on("remove", () => scheme.removeEventListener("change", paint));
+  model.on("after_render", paint);
+}
+
+export function render({ model, data, el }) {
+  const parts = build(model);
+  let timer = null;
+  const update = () => {
+    const now = show(parts, model);
+    if (model.rank !== now.rank) model.rank = now.rank;
+    clearTimeout(timer);
+    timer = setTimeout(() => setText(parts.status.element, summary(now)), SETTLED);
+  };
+  setText(parts.status.element, summary(show(parts, model)));
+  model.on(["rank", "metric", "target", "targets", "d", "k", "notice", "alpha", "heading", "show_readout"], update);
+  if (model.curve) followPointer(model, model.curve);
+  keepPainted(model, data, el);
+  return parts.element;
+}

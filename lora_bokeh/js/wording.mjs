@@ -1,0 +1,82 @@
+import { atRank, counts } from "./arithmetic.mjs";
+import { formatCount, formatExact, formatPercent, formatSignificant } from "./format.mjs";
+
+// Every sentence and readout of the page. Pure: a situation in, text out.
+
+export const METRICS = { frobenius: "Frobenius", spectral: "spectral" };
+
+/** The norm on the y axis: its text and its subscript. */
+export const NORMS = { frobenius: ["‖ΔW − BA‖", "F"], spectral: ["‖ΔW − BA‖₂ = σ", "r+1"] };
+
+/** Slider value for assistive technology. */
+export function valueText({ d, k, rank, end }) {
+  return `rank ${rank} of ${end}, ${formatExact(counts(d, k, rank).lora)} parameters`;
+}
+
+function costSentence({ d, k, rank }) {
+  const { full, lora, savings } = counts(d, k, rank);
+  const verdict = savings < 0 ? `${formatPercent(-savings)} more` : `${formatPercent(savings)} saved`;
+  return `LoRA ${formatExact(lora)} of ${formatExact(full)} parameters, ${verdict}`;
+}
+
+/** The live region: said once per settled change. */
+export function summary(now) {
+  const { curve, d, k, rank, metric } = now;
+  if (!curve) return `Rank ${rank}, ${d} × ${k}: ${costSentence(now)}.`;
+  const at = atRank(curve, rank);
+  return (
+    `Rank ${rank}: ${METRICS[metric]} residual ${formatSignificant(at[metric])}, ` +
+    `captured energy ${formatPercent(at.captured)}. ${costSentence(now)}.`
+  );
+}
+
+/** Name of the factorization figure: dimensions and counts. */
+export function factorsName(now) {
+  const { d, k, rank } = now;
+  return `Factorization: ΔW (${d} × ${k}) = B (${d} × ${rank}) · A (${rank} × ${k}). ${costSentence(now)}.`;
+}
+
+/** Name of the curve figure: axes, dimensions, counts and where the marker stands. */
+export function curveName(now) {
+  const { d, k, rank, end, metric, curve } = now;
+  const residual = formatSignificant(atRank(curve, rank)[metric]);
+  return (
+    `${METRICS[metric]} residual of the ${d} × ${k} target against rank 1 to ${end}: ` +
+    `${residual} at rank ${rank}. ${costSentence(now)}.`
+  );
+}
+
+function costRows({ d, k, rank }) {
+  const { full, lora, savings } = counts(d, k, rank);
+  const exact = (n) => `exactly ${formatExact(n)} parameters`;
+  return {
+    saved: { label: "Savings", value: formatPercent(savings), lead: true },
+    full: { label: "Full ΔW", math: "d·k", value: formatCount(full), exact: exact(full), rule: true },
+    lora: { label: "LoRA B·A", math: "r(d + k)", value: formatCount(lora), exact: exact(lora) },
+  };
+}
+
+/** The readout panel, row by row: {label, math, sub, value, exact, lead, rule}. */
+export function readout(now, { showCounts, alpha }) {
+  const { curve, rank } = now;
+  const cost = costRows(now);
+  if (!curve) return [cost.saved, cost.full, cost.lora];
+  const at = atRank(curve, rank);
+  const rows = [
+    { label: "Captured energy", value: formatPercent(at.captured), exact: String(at.captured), lead: true },
+    { label: "Frobenius residual", value: formatSignificant(at.frobenius), exact: String(at.frobenius), rule: true },
+    { label: "Spectral residual", math: "σ", sub: "r+1", value: formatSignificant(at.spectral), exact: String(at.spectral) },
+  ];
+  if (!showCounts) return rows;
+  rows.unshift(cost.saved);
+  rows.push(cost.full, cost.lora, { label: "Break-even rank", value: String(Math.floor(curve.break_even)), exact: `dk/(d + k) = ${curve.break_even}`, rule: true });
+  if (alpha) rows.push({ label: "Scale", math: "α/r", value: formatSignificant(alpha / rank), exact: `${alpha}/${rank}` });
+  return rows;
+}
+
+/** One sentence under the readout where a number needs a warning; else empty. */
+export function caution({ d, k, rank }) {
+  return counts(d, k, rank).savings < 0
+    ? "Past break-even: the two factors hold more parameters than ΔW itself."
+    : "";
+}

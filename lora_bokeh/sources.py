@@ -1,0 +1,88 @@
+"""From a spectrum and its matrix to what the page holds: curves, textures, plain facts.
+
+Each target becomes one dict. The active one also fills the ColumnDataSource of the first paint;
+the page keeps the dicts, so that choosing another target needs no server.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from bokeh.models import ColumnDataSource
+
+from lora_bokeh.lora import LowRank, break_even_rank
+from lora_bokeh.spectrum import Spectrum
+
+TEXTURE_SIDE = 96  # px: the picture of ΔW inside its block is pooled to at most this
+ZERO = 127  # the texture's level for zero, of 0 … 254
+
+
+def curve_columns(spectrum: Spectrum) -> dict[str, np.ndarray]:
+    """Return the columns of the residual curve, one row for each rank listed."""
+    return {
+        "rank": spectrum.ranks.astype(np.int32),
+        "sigma": spectrum.s,
+        "frobenius": spectrum.frobenius_residual(),
+        "spectral": spectrum.spectral_residual(),
+        "captured": spectrum.captured_energy(),
+    }
+
+
+def curve_source(columns: dict[str, Any], metric: str) -> ColumnDataSource:
+    """Return the source of the drawn curve: its columns, and ``residual`` in the metric shown."""
+    names = ("rank", "sigma", "frobenius", "spectral", "captured")
+    data = {name: columns[name] for name in names}
+    return ColumnDataSource({**data, "residual": columns[metric]})
+
+
+def rank_ticks(last: int) -> list[int]:
+    """Return at most ten tick positions on the rank axis: 1, the last, and even steps between."""
+    steps = (step for power in range(7) for step in (10**power * m for m in (1, 2, 5)))
+    step = next(step for step in steps if last / step <= 8)
+    between = [r for r in range(step, last, step) if 1 < r <= last - step / 2]
+    return sorted({1, *between, last})
+
+
+def texture(matrix: Any) -> np.ndarray:
+    """Return a picture of a matrix: block means, levels 0 … 254 with zero at 127, uint8.
+
+    Parameters
+    ----------
+    matrix : array_like of shape (m, n) or LowRank
+        A LowRank is pooled factor by factor: means commute with the product.
+    """
+    if isinstance(matrix, LowRank):
+        pooled = _pool_rows(matrix.B) @ _pool_rows(matrix.A.T).T
+    else:
+        pooled = _pool_rows(_pool_rows(np.asarray(matrix)).T).T
+    peak = np.abs(pooled).max()
+    return np.rint(ZERO + ZERO * pooled / peak if peak > 0 else ZERO + pooled).astype(np.uint8)
+
+
+def _pool_rows(matrix: np.ndarray) -> np.ndarray:
+    """Return the means of at most TEXTURE_SIDE groups of rows, in float64."""
+    groups = np.array_split(np.arange(len(matrix)), min(len(matrix), TEXTURE_SIDE))
+    return np.stack([matrix[g[0] : g[-1] + 1].mean(axis=0, dtype=np.float64) for g in groups])
+
+
+def speckle(side: int = 40, seed: int = 0) -> np.ndarray:
+    """Return the picture of a ΔW of which only the shape is known: every entry in play."""
+    return texture(np.random.default_rng(seed).uniform(-1, 1, (side, side)))
+
+
+def page_target(
+    name: str, matrix: Any, spectrum: Spectrum, *, story: str = "", scale: float = 1.0
+) -> dict[str, Any]:
+    """Return all that the page holds of one target."""
+    return {
+        "name": name,
+        "story": story,
+        "shape": list(spectrum.shape),
+        "dtype": str(spectrum.dtype),
+        "scale": scale,
+        "break_even": break_even_rank(*spectrum.shape),
+        "ticks": rank_ticks(len(spectrum.s)),
+        "texture": texture(matrix),
+        **curve_columns(spectrum),
+    }

@@ -1,0 +1,51 @@
+"""The HTML of an explorer as one Panel component, and its wiring to the figures."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import param
+from bokeh.models import CustomJS
+from panel.custom import Child, JSComponent
+
+from lora_bokeh.assets import bundle, stylesheet
+
+SIZE_BOUNDS = (2, 4096)  # what the sliders of d and k offer, unless the view was given more
+REDRAWN_ON = ("rank", "metric", "target", "targets", "d", "k", "show_full_matrix", "paint")
+REDRAW = "redraw.execute(source)"
+
+
+class Shell(JSComponent):
+    """Heading, rank slider, metric, target, readouts and live region around the figures.
+
+    The browser writes ``rank``, ``metric``, ``target``, ``d`` and ``k``, one small message an
+    event; everything else goes from Python to the page.
+    """
+
+    rank = param.Integer(default=1, doc="Rank shown, from 1 to the slider's end.")
+    metric = param.String(default="frobenius", doc='Norm on the y axis: "frobenius" or "spectral".')
+    target = param.String(default="", doc="Key of the target shown, in `targets`.")
+    targets = param.Dict(default={}, doc="What the page holds of each target, by its name.")
+    d = param.Integer(default=64, doc="Rows of ΔW where there is no target.")
+    k = param.Integer(default=64, doc="Columns of ΔW where there is no target.")
+    size_bounds = param.List(default=list(SIZE_BOUNDS), doc="Bounds of the d and k sliders.")
+    alpha = param.Number(default=None, allow_None=True, doc="lora_alpha, to show the scale α/r.")
+    heading = param.String(default="", doc="Heading; {rank} stands for the rank.")
+    notice = param.String(default="", doc="What went wrong, shown above the figures.")
+    show_full_matrix = param.Boolean(default=True, doc="Whether ΔW is drawn beside its factors.")
+    show_readout = param.Boolean(default=True, doc="Whether the readouts are shown.")
+    transition = param.Dict(default={}, doc='Springs: {"factors": …, "curve": …}.')
+    texture = param.Array(default=None, doc="Picture of ΔW where there is no target.")
+    paint = param.Dict(default={}, doc="Palette and paint count; the page's own, never sent back.")
+    factors = Child(default=None, allow_None=True, doc="Figure of ΔW = B · A.")
+    curve = Child(default=None, allow_None=True, doc="Figure of the residual curve.")
+
+    _esm = bundle("shell.mjs")
+    _stylesheets = [stylesheet("palette.css", "shell.css")]  # noqa: RUF012
+
+    def __init__(self, **params: Any) -> None:
+        super().__init__(sizing_mode="stretch_width", **params)
+        redraw = CustomJS(code=bundle("redraw.mjs"))
+        # jscallback registers only the last of several keys, so each property has its own call.
+        for name in REDRAWN_ON:
+            self.jscallback(args={"redraw": redraw}, **{name: REDRAW})
