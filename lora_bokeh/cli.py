@@ -9,14 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from lora_bokeh.cli_errors import OneLineGroup, bad_input
-
-if TYPE_CHECKING:
-    import numpy as np
 
 tensor_option = click.option(
     "--tensor", metavar="NAME", help="Which tensor of a .npz or .safetensors file."
@@ -88,7 +85,12 @@ def serve(source: str | None, tensor: str | None, port: int, address: str, no_sh
 @main.command()
 @click.argument("source", required=False)
 @click.option(
-    "-o", "--output", required=True, metavar="PAGE.html", type=Path, help="The file to write."
+    "-o",
+    "--output",
+    required=True,
+    metavar="PAGE.html",
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    help="The file to write.",
 )
 @tensor_option
 @click.option("--rank", type=int, metavar="R", help="The rank the page opens with.")
@@ -112,11 +114,13 @@ def export(
     with bad_input(source):
         make_view, title = _view_maker(source, tensor, **options)
         view = make_view()
+        if view.notice:
+            raise ValueError(view.notice)
         if rank is not None:
             view.rank = check_rank(rank, view.param.rank.bounds[1])
     from lora_bokeh.export import save_html
 
-    with bad_input():
+    with bad_input(output):
         save_html(view, output, title=title)
     click.echo(f"{output}: {output.stat().st_size / 1e6:.2f} MB")
 
@@ -125,31 +129,24 @@ def _view_maker(
     source: str | None, tensor: str | None, max_rank: int | None = None, **options: Any
 ) -> tuple[Callable[[], Any], str]:
     """Return a maker of explorers, which share one matrix read once, and a title."""
-    from lora_bokeh.matrix import check_rank
+    from lora_bokeh.loaders import open_tensor
+    from lora_bokeh.matrix import check_matrix, check_rank
 
     if source is None:
         if tensor is not None:
             raise ValueError("--tensor needs a SOURCE to be in")
-        title = "lora_bokeh"
+        title = "LoRA explorer"
     else:
-        w, name = _read(source, tensor)
+        stored = open_tensor(source, tensor)
+        w = check_matrix(stored.read())
         w.setflags(write=False)  # the views of all tabs look at it
-        title = " · ".join(filter(None, [Path(source).name, name]))
+        title = " · ".join(filter(None, [Path(source).name, stored.info.name]))
         options |= {"target_matrix": w, "name": title}
         if max_rank is not None:
             check_rank(max_rank, min(w.shape), "max_rank")
     from lora_bokeh.explorer import LoraExplorer
 
     return partial(LoraExplorer, max_rank=max_rank, **options), title
-
-
-def _read(source: str, tensor: str | None) -> tuple[np.ndarray, str | None]:
-    """Return the checked matrix and its name in the file."""
-    from lora_bokeh.loaders import open_tensor
-    from lora_bokeh.matrix import check_matrix
-
-    stored = open_tensor(source, tensor)
-    return check_matrix(stored.read()), stored.info.name
 
 
 @main.command()
@@ -169,11 +166,12 @@ def curve(source: str, tensor: str | None, output_format: str, every: bool, **op
     on a logarithmic scale, unless --all is given.
     """
     from lora_bokeh import cli_output
+    from lora_bokeh.loaders import open_tensor
     from lora_bokeh.spectrum import spectrum
 
     with bad_input(source), cli_output.working(source):
-        w, name = _read(source, tensor)
-        result = cli_output.Curve(source, name, spectrum(w, **options))
+        stored = open_tensor(source, tensor)
+        result = cli_output.Curve(source, stored.info.name, spectrum(stored.read(), **options))
     text: dict[str, Callable[..., str]] = {
         "table": partial(cli_output.curve_table, every=every),
         "json": cli_output.curve_json,

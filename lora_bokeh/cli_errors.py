@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, NoReturn
 
 import click
@@ -16,15 +17,21 @@ BAD_INPUT, INTERRUPTED, PIPE_CLOSED = 2, 130, 141  # the last two: 128 + signal,
 class OneLineGroup(click.Group):
     """A command group whose failures are one line each."""
 
-    def main(  # type: ignore[override]  # passes on whatever click's own takes
-        self, *args: Any, standalone_mode: bool = True, **extra: Any
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        *rest: Any,
+        standalone_mode: bool = True,
+        **extra: Any,
     ) -> Any:
         """Run a command; exit with its code unless ``standalone_mode`` is off."""
+        run = partial(super().main, args, prog_name, *rest, standalone_mode=False, **extra)
         if not standalone_mode:
-            return super().main(*args, standalone_mode=False, **extra)
+            return run()
         try:
             _allow_any_text()
-            code = super().main(*args, standalone_mode=False, **extra)
+            code: int | None = run()
             sys.stdout.flush()
         except click.ClickException as error:
             _fail(error)
@@ -37,25 +44,18 @@ class OneLineGroup(click.Group):
 
 
 @contextmanager
-def bad_input(source: str | None = None) -> Iterator[None]:
-    """Turn the library's refusals of what a person gave into one line that names it."""
+def bad_input(what: object = None) -> Iterator[None]:
+    """Turn the library's refusals of ``what`` a person gave into one line that names it."""
     from lora_bokeh.loaders import SourceError
 
     try:
         yield
     except BrokenPipeError:
         raise
-    except (SourceError, OSError) as error:
-        raise click.ClickException(_sentence(error)) from error
-    except (ValueError, TypeError, MemoryError) as error:
-        where = f"{source}: " if source else ""
-        raise click.ClickException(where + (str(error) or "not enough memory")) from error
-
-
-def _sentence(error: Exception) -> str:
-    if isinstance(error, OSError) and error.filename and error.strerror:
-        return f"{error.filename}: {error.strerror.lower()}"
-    return str(error)
+    except (OSError, ValueError, TypeError, MemoryError) as error:
+        named = not what or isinstance(error, SourceError)  # by its own message
+        text = getattr(error, "strerror", None) or str(error) or "not enough memory"
+        raise click.ClickException(text if named else f"{what}: {text}") from error
 
 
 def _allow_any_text() -> None:

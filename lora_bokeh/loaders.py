@@ -168,7 +168,7 @@ def _only_one(path: Path, tensors: Sequence[Stored]) -> Stored:
     names = [f"{s.info.name} ({'×'.join(map(str, s.info.shape))})" for s in matrices]
     raise SourceError(
         path,
-        f"{len(matrices)} matrices are in it, choose one with --tensor: {_listing(names)}",
+        f"{len(matrices)} matrices are in it, choose one by name (--tensor): {_listing(names)}",
     )
 
 

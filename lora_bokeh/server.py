@@ -16,6 +16,8 @@ from typing import Any
 import panel as pn
 from tornado.ioloop import IOLoop
 
+from lora_bokeh.page import TITLE, page
+
 EVERYWHERE = ("", "0.0.0.0", "::")  # noqa: S104 - addresses that mean all of this machine's
 NOWHERE = ("192.0.2.1", 9)  # reserved for documentation (RFC 5737): routed to, never answered
 DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
@@ -36,7 +38,7 @@ def serve(  # noqa: PLR0913 - keyword-only, each with a default
     port: int = 5006,
     address: str = "127.0.0.1",
     show: bool = True,
-    title: str = "lora_bokeh",
+    title: str = TITLE,
     announce: Callable[[str], object] = announce_on_stdout,
 ) -> None:
     """Serve a view until Ctrl-C or SIGTERM.
@@ -55,8 +57,8 @@ def serve(  # noqa: PLR0913 - keyword-only, each with a default
         Where to listen; "0.0.0.0" opens the page to the whole network.
     show : bool, default True
         Whether to open a browser, where there is a display.
-    title : str
-        The browser tab's title.
+    title : str, default "LoRA explorer"
+        Title of the browser tab.
     announce : callable
         Told in one line where the page is, as soon as the server listens.
 
@@ -67,7 +69,7 @@ def serve(  # noqa: PLR0913 - keyword-only, each with a default
     """
     loop = IOLoop()
     with closing(loop), _stopped_by_signals(loop):
-        port, server = _listen(make_view, loop, port, address, title)
+        port, server = _listen(lambda: page(make_view(), title), loop, port, address)
         url = f"http://{_host(address)}:{port}/"
         announce(f"The page is at {url} (Ctrl-C stops the server)")
         if show and _has_display():
@@ -78,21 +80,18 @@ def serve(  # noqa: PLR0913 - keyword-only, each with a default
         server.stop(wait=False)
 
 
-def _listen(
-    make_view: Callable[[], Any], loop: IOLoop, port: int, address: str, title: str
-) -> tuple[int, Any]:
+def _listen(make_page: Callable[[], Any], loop: IOLoop, port: int, address: str) -> tuple[int, Any]:
     """Return the port and a Bokeh server which listens there and has not started yet."""
     if not 0 <= port < 1 << 16:
         raise ServerError(f"a port is a number from 0 to 65535, got {port}")
     try:
         port = port or _free_port(address)
         server = pn.serve(
-            {"/": make_view},
+            {"/": make_page},
             port=port,
             address=address,
             websocket_origin=_origins(address, port),
             loop=loop,
-            title=title,
             show=False,
             start=False,
             verbose=False,
