@@ -212,7 +212,7 @@ class RankExplorer(_View):
         matrix = self.target_matrix
         if not isinstance(matrix, LowRank):
             matrix = check_matrix(matrix)
-        return {self._label: _show(self._label, "", matrix, self.max_rank)}
+        return {self._label: _show(self._label, None, matrix, self.max_rank)}
 
     def _choose(self) -> tuple[dict[str, Shown], str]:
         """Return the targets to hold, the one to show first, and what went wrong."""
@@ -321,10 +321,16 @@ def _pane(figure: Any) -> pn.pane.Bokeh:
     return pn.pane.Bokeh(figure, sizing_mode="stretch_width")
 
 
-def _show(name: str, story: str, matrix: Any, max_rank: int | None = None) -> Shown:
+def _show(name: str, story: str | None, matrix: Any, max_rank: int | None = None) -> Shown:
     computed = spectrum(matrix, max_rank)
-    scale = getattr(matrix, "scale", 1.0)
-    return computed, page_target(name, matrix, computed, story=story, scale=scale)
+    page = page_target(
+        name,
+        matrix,
+        computed,
+        story=_story(computed) if story is None else story,
+        scale=getattr(matrix, "scale", 1.0),
+    )
+    return computed, page
 
 
 @cache
@@ -333,6 +339,18 @@ def _gallery() -> dict[str, Shown]:
     return {t.name: _show(*t) for t in gallery()}
 
 
+def _rank_for(energy: float, spectrum: Spectrum) -> int | None:
+    """Return the least rank that captures a share of the energy; None past the ranks computed."""
+    rank = int(np.searchsorted(spectrum.captured_energy(), energy)) + 1
+    return rank if rank <= len(spectrum.s) else None
+
+
+def _story(spectrum: Spectrum) -> str:
+    rank, last = _rank_for(ENERGY_AT_START, spectrum), min(spectrum.shape)
+    needs = f"more than {len(spectrum.s)}" if rank is None else rank
+    return f"{100 * ENERGY_AT_START:.0f} % of the energy needs {needs} of {last} ranks."
+
+
 def _starting_rank(spectrum: Spectrum) -> int:
-    enough = np.searchsorted(spectrum.captured_energy(), ENERGY_AT_START) + 1
-    return max(1, min(int(enough), int(break_even_rank(*spectrum.shape))))
+    enough = _rank_for(ENERGY_AT_START, spectrum) or len(spectrum.s)
+    return max(1, min(enough, int(break_even_rank(*spectrum.shape))))

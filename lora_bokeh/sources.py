@@ -40,7 +40,7 @@ def rank_ticks(last: int) -> list[int]:
     """Return at most ten tick positions on the rank axis: 1, the last, and even steps between."""
     steps = (step for power in range(7) for step in (10**power * m for m in (1, 2, 5)))
     step = next(step for step in steps if last / step <= 8)
-    between = [r for r in range(step, last, step) if 1 < r <= last - step / 2]
+    between = [r for r in range(step, last, step) if 1 < r <= last - 0.8 * step]
     return sorted({1, *between, last})
 
 
@@ -67,8 +67,9 @@ def _pool_rows(matrix: np.ndarray) -> np.ndarray:
 
 
 def speckle(side: int = 40, seed: int = 0) -> np.ndarray:
-    """Return the picture of a ΔW of which only the shape is known: every entry in play."""
-    return texture(np.random.default_rng(seed).uniform(-1, 1, (side, side)))
+    """Return the picture of a ΔW of which only the shape is known: every entry in play, muted."""
+    levels = np.random.default_rng(seed).integers(-ZERO // 3, ZERO // 3, (side, side))
+    return (ZERO + levels).astype(np.uint8)
 
 
 def page_target(

@@ -1,5 +1,5 @@
 import { along } from "./arithmetic.mjs";
-import { formatSignificant } from "./format.mjs";
+import { formatRank, formatSignificant } from "./format.mjs";
 import { Spring } from "./spring.mjs";
 import { curveName } from "./wording.mjs";
 
@@ -67,11 +67,16 @@ export class CurveView {
 
   drawBreakEven(top) {
     const { break_even: x, rank } = this.curve;
-    const shown = x < rank[rank.length - 1] ? [Math.max(x, 1)] : [];
-    const late = shown[0] > 0.62 * rank[rank.length - 1];
-    const text = late ? "break-even, then costlier than ΔW " : " break-even, then costlier than ΔW";
+    const end = rank[rank.length - 1];
+    const shown = x < end ? [x] : [];
+    const late = x > 0.6 * end;
     this.source("break-even").setv({
-      data: { x: shown, y: shown.map(() => 1.08 * top), text: shown.map(() => text), align: shown.map(() => (late ? "right" : "left")) },
+      data: {
+        x: shown,
+        y: shown.map(() => 1.08 * top),
+        text: shown.map(() => ` break-even r = ${formatRank(x)} `),
+        align: shown.map(() => (late ? "right" : "left")),
+      },
     }, QUIET);
   }
 

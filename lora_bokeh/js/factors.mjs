@@ -2,7 +2,7 @@ import { layoutBlocks } from "./geometry.mjs";
 import { Spring } from "./spring.mjs";
 import { factorsName } from "./wording.mjs";
 
-const NOTE = "* drawn 3 px thick so that it can be seen: not to scale";
+const NOTE = "* 3 px thick, to be seen: not to scale";
 
 /** Columns of one ColumnDataSource from a list of rows. */
 const columns = (rows, ...names) => Object.fromEntries(names.map((name) => [name, rows.map((row) => row[name])]));

@@ -26,3 +26,8 @@ export function formatSignificant(x) {
   if (exponent < -3 || exponent > 5) return x.toExponential(3).replace("-", "−").replace("+", "");
   return x.toFixed(Math.max(0, 3 - exponent));
 }
+
+/** A rank that need not be whole: 192 → "192", 307.2 → "307.2". */
+export function formatRank(r) {
+  return String(Number(r.toFixed(1)));
+}

@@ -1,5 +1,5 @@
 import { h, setText } from "./dom.mjs";
-import { NORMS, caution, readout } from "./wording.mjs";
+import { caution, normOf, readout } from "./wording.mjs";
 
 const math = (text, sub) => [text, ...(sub ? [h("sub", {}, sub)] : [])];
 
@@ -16,7 +16,9 @@ export function readoutPanel() {
   const element = h("section", { class: "card readout", "aria-label": "readouts" }, list, note);
   const show = (now, options) => {
     list.replaceChildren(...readout(now, options).map(readoutRow));
-    setText(note, caution(now));
+    const warning = options.showCounts ? caution(now) : null;
+    setText(note, warning ?? "");
+    note.hidden = warning === null;
   };
   return { element, show };
 }
@@ -35,7 +37,7 @@ export function headPanel() {
     const facts = curve ? ["", `${d} × ${k}`, curve.dtype, `scale ${curve.scale}`] : [`d = ${d}`, `k = ${k}`, `rank ${now.rank}`];
     what.replaceChildren(...name, facts.join(" · "));
     setText(story, curve?.story ?? "");
-    story.hidden = !curve;
+    story.hidden = !curve?.story;
     setText(notice, state.notice);
     notice.hidden = !state.notice;
   };
@@ -48,6 +50,6 @@ export function figureCard(kind, title, figure) {
   const norm = h("p", { class: "norm" });
   const parts = kind === "curve" ? [norm, plot] : [plot];
   const element = h("section", { class: `card ${kind}`, "aria-label": title }, h("h2", {}, title), ...parts);
-  const show = ({ metric }) => norm.replaceChildren(...math(...NORMS[metric]));
+  const show = ({ metric }, symbol) => norm.replaceChildren(...math(...normOf(metric, symbol)));
   return { element, show };
 }

@@ -25,7 +25,7 @@ function build(model) {
   };
   const { head, rank, rows, columns, metric, target, factors, curve, readout, status } = parts;
   const elements = (...some) => some.map((part) => part?.element ?? part).filter((element) => element instanceof Node);
-  const layout = factors && curve ? "shell" : "shell one-figure";
+  const layout = factors && curve ? "explorer" : "explorer one-figure";
   const bar = h("div", { class: "bar" }, ...elements(rank, rows, columns, metric, target));
   const element = h("div", { class: layout }, ...elements(head, bar, factors, curve, readout, status));
   return { ...parts, element };
@@ -39,7 +39,7 @@ function show(parts, model) {
   parts.columns?.show(now.k);
   parts.metric?.show(now);
   parts.target?.show(model.targets, model.target);
-  parts.curve?.show(now);
+  parts.curve?.show(now, parts.factors ? "ΔW" : "W");
   parts.readout.show(now, { showCounts: Boolean(parts.factors), alpha: model.alpha });
   parts.readout.element.hidden = !model.show_readout;
   parts.element.classList.toggle("no-readout", !model.show_readout);

@@ -1,12 +1,14 @@
 import { atRank, counts } from "./arithmetic.mjs";
-import { formatCount, formatExact, formatPercent, formatSignificant } from "./format.mjs";
+import { formatCount, formatExact, formatPercent, formatRank, formatSignificant } from "./format.mjs";
 
 // Every sentence and readout of the page. Pure: a situation in, text out.
 
 export const METRICS = { frobenius: "Frobenius", spectral: "spectral" };
 
-/** The norm on the y axis: its text and its subscript. */
-export const NORMS = { frobenius: ["‖ΔW − BA‖", "F"], spectral: ["‖ΔW − BA‖₂ = σ", "r+1"] };
+/** The norm on the y axis of a matrix called `symbol`: its text and its subscript. */
+export function normOf(metric, symbol) {
+  return metric === "frobenius" ? [`‖${symbol} − BA‖`, "F"] : [`‖${symbol} − BA‖₂ = σ`, "r+1"];
+}
 
 /** Slider value for assistive technology. */
 export function valueText({ d, k, rank, end }) {
@@ -69,13 +71,14 @@ export function readout(now, { showCounts, alpha }) {
   ];
   if (!showCounts) return rows;
   rows.unshift(cost.saved);
-  rows.push(cost.full, cost.lora, { label: "Break-even rank", value: String(Math.floor(curve.break_even)), exact: `dk/(d + k) = ${curve.break_even}`, rule: true });
+  rows.push(cost.full, cost.lora, { label: "Break-even rank", value: formatRank(curve.break_even), exact: `dk/(d + k) = ${curve.break_even}`, rule: true });
   if (alpha) rows.push({ label: "Scale", math: "α/r", value: formatSignificant(alpha / rank), exact: `${alpha}/${rank}` });
   return rows;
 }
 
-/** One sentence under the readout where a number needs a warning; else empty. */
-export function caution({ d, k, rank }) {
+/** One sentence under the readout where a number needs a warning; null where none ever will. */
+export function caution({ curve, d, k, rank }) {
+  if (!curve) return null;
   return counts(d, k, rank).savings < 0
     ? "Past break-even: the two factors hold more parameters than ΔW itself."
     : "";
