@@ -69,7 +69,9 @@ def serve(  # noqa: PLR0913 - keyword-only, each with a default
     """
     loop = IOLoop()
     with closing(loop), _stopped_by_signals(loop):
-        port, server = _listen(lambda: page(make_view(), title), loop, port, address)
+        port, server = _listen(
+            lambda: page(make_view(), title), port, address, loop=loop, title=title
+        )
         url = f"http://{_host(address)}:{port}/"
         announce(f"The page is at {url} (Ctrl-C stops the server)")
         if show and _has_display():
@@ -80,7 +82,9 @@ def serve(  # noqa: PLR0913 - keyword-only, each with a default
         server.stop(wait=False)
 
 
-def _listen(make_page: Callable[[], Any], loop: IOLoop, port: int, address: str) -> tuple[int, Any]:
+def _listen(
+    make_page: Callable[[], Any], port: int, address: str, **options: Any
+) -> tuple[int, Any]:
     """Return the port and a Bokeh server which listens there and has not started yet."""
     if not 0 <= port < 1 << 16:
         raise ServerError(f"a port is a number from 0 to 65535, got {port}")
@@ -91,10 +95,10 @@ def _listen(make_page: Callable[[], Any], loop: IOLoop, port: int, address: str)
             port=port,
             address=address,
             websocket_origin=_origins(address, port),
-            loop=loop,
             show=False,
             start=False,
             verbose=False,
+            **options,
         )
     except OSError as error:
         raise ServerError(_refusal(address, port, error)) from None

@@ -78,7 +78,7 @@ def _read_header(path: Path, stream: IO[bytes], where: str) -> Header:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # "created on Python 2", of no use to the reader
             header = Header(*parse(head), head.tell())
-    except (ValueError, TypeError, KeyError, RecursionError, MemoryError):
+    except Exception:  # whatever literal_eval, tokenize and dtype() raise when given rubbish
         raise SourceError(path, f"{where} does not begin as NumPy's .npy format does") from None
     if any(length < 0 for length in header.shape):
         raise SourceError(path, f"{where} claims the impossible shape {header.shape}")
