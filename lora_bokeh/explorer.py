@@ -69,7 +69,9 @@ class _View(pn.viewable.Viewer):
     def _hear(self, *events: param.parameterized.Event) -> None:
         """Take what a person changed in the page, and tell the parameters it came from."""
         changed = {e.name: e.new for e in events if getattr(self, e.name) != e.new}
-        self.param.update(**changed)
+        # The rank comes last: its bounds follow from the target or the shape.
+        self.param.update(**{name: new for name, new in changed.items() if name != "rank"})
+        self.rank = changed.get("rank", self.rank)
         for name in changed:
             tell(self._references.get(name), changed[name])
 

@@ -8,16 +8,23 @@ import { summary } from "./wording.mjs";
 const SETTLED = 250; // ms without a change before the live region speaks
 let instances = 0;
 
+/** Take what a person changed, with the rank cut to what that leaves: one message to Python. */
+function change(data, changes) {
+  const { targets, target, d, k, rank, metric } = data;
+  const next = situation({ targets, target, d, k, rank, metric, ...changes });
+  data.setv({ ...changes, rank: next.rank });
+}
+
 /** Everything of an explorer that is HTML. Its figures are children that redraw.mjs draws. */
-function build(model) {
-  const size = (name, key) => sizeSlider(name, model.size_bounds, (n) => { model[key] = n; });
+function build(model, data) {
+  const size = (name, key) => sizeSlider(name, model.size_bounds, (n) => change(data, { [key]: n }));
   const parts = {
     head: headPanel(),
-    rank: rankSlider((rank) => { model.rank = rank; }),
+    rank: rankSlider((rank) => change(data, { rank })),
     rows: model.curve ? null : size("rows d", "d"),
     columns: model.curve ? null : size("columns k", "k"),
-    metric: model.curve && metricRadios(`metric-${++instances}`, (metric) => { model.metric = metric; }),
-    target: model.curve && targetChooser((target) => { model.target = target; }),
+    metric: model.curve && metricRadios(`metric-${++instances}`, (metric) => change(data, { metric })),
+    target: model.curve && targetChooser((target) => change(data, { target })),
     factors: model.factors && figureCard("factors", "The update and its factors, to scale", model.get_child("factors")),
     curve: model.curve && figureCard("curve", "Reconstruction residual by rank", model.get_child("curve")),
     readout: readoutPanel(),
@@ -47,10 +54,10 @@ function show(parts, model) {
 }
 
 /** A click or a drag on the curve sets the rank too. */
-function followPointer(model, figure) {
+function followPointer(data, figure) {
   const pick = ({ x }) => {
-    const rank = clamp(Math.round(x), 1, situation(model).end);
-    if (Number.isFinite(rank) && rank !== model.rank) model.rank = rank;
+    const rank = clamp(Math.round(x), 1, situation(data).end);
+    if (Number.isFinite(rank) && rank !== data.rank) change(data, { rank });
   };
   for (const gesture of ["tap", "panstart", "pan"]) figure.on_event(gesture, pick);
 }
@@ -69,17 +76,16 @@ function keepPainted(model, data, el) {
 }
 
 export function render({ model, data, el }) {
-  const parts = build(model);
+  const parts = build(model, data);
   let timer = null;
   const update = () => {
     const now = show(parts, model);
-    if (model.rank !== now.rank) model.rank = now.rank;
     clearTimeout(timer);
     timer = setTimeout(() => setText(parts.status.element, summary(now)), SETTLED);
   };
   setText(parts.status.element, summary(show(parts, model)));
   model.on(["rank", "metric", "target", "targets", "d", "k", "notice", "alpha", "heading", "show_readout"], update);
-  if (model.curve) followPointer(model, model.curve);
+  if (model.curve) followPointer(data, model.curve);
   keepPainted(model, data, el);
   return parts.element;
 }
