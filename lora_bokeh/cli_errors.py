@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,11 +10,11 @@ from typing import Any, NoReturn
 
 import click
 
-BAD_INPUT, INTERRUPTED, PIPE_CLOSED = 2, 130, 141  # the last two: 128 + signal, as shells do
+BAD_INPUT, INTERRUPTED = 2, 130  # the second is what shells report after SIGINT
 
 
 class OneLineGroup(click.Group):
-    """A command group whose failures are one line each."""
+    """A command group whose failures are one line each; a closed pipe is none (click's doing)."""
 
     def main(
         self,
@@ -32,14 +31,10 @@ class OneLineGroup(click.Group):
         try:
             _allow_any_text()
             code: int | None = run()
-            sys.stdout.flush()
         except click.ClickException as error:
             _fail(error)
         except click.Abort:
             sys.exit(INTERRUPTED)
-        except BrokenPipeError:  # as in `lora-bokeh curve … | head`
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            sys.exit(PIPE_CLOSED)
         sys.exit(code or 0)
 
 

@@ -89,7 +89,7 @@ def _listen(
     if not 0 <= port < 1 << 16:
         raise ServerError(f"a port is a number from 0 to 65535, got {port}")
     try:
-        port = port or _free_port(address)
+        port = _free_port(address, port)
         server = pn.serve(
             {"/": make_page},
             port=port,
@@ -105,10 +105,16 @@ def _listen(
     return port, server
 
 
-def _free_port(address: str) -> int:
-    """Return a port nobody listens on; the origins have to be known before Bokeh listens."""
-    family, kind, *_, where = socket.getaddrinfo(address or None, 0, type=socket.SOCK_STREAM)[0]
+def _free_port(address: str, port: int) -> int:
+    """Return ``port``, or any for 0, if nobody listens on it; raise OSError otherwise.
+
+    Bokeh has to be told the origins, and so the port, before it listens; and where it cannot, it
+    leaves sockets open.
+    """
+    family, kind, *_, where = socket.getaddrinfo(address or None, port, type=socket.SOCK_STREAM)[0]
     with closing(socket.socket(family, kind)) as probe:
+        if os.name == "posix":  # as Bokeh will; elsewhere the option would share a taken port
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind(where)
         return probe.getsockname()[1]
 

@@ -1,0 +1,360 @@
+"""The command line: what it prints equals NumPy's numbers; what it refuses takes one line."""
+
+import csv
+import io
+import json
+import os
+import pickle
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+from safetensors.numpy import save_file
+
+from lora_bokeh import cli_output
+from lora_bokeh.cli import main
+from lora_bokeh.loaders import TensorInfo
+from lora_bokeh.spectrum import spectrum
+
+COLUMNS = ["rank", "sigma", "frobenius_residual", "spectral_residual", "captured_energy"]
+COMMAND = [sys.executable, "-m", "lora_bokeh"]
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """Run a command in an empty folder, in this process."""
+    monkeypatch.chdir(tmp_path)
+
+    def run_one(*args, code=0):
+        result = CliRunner().invoke(main, [str(arg) for arg in args], prog_name="lora-bokeh")
+        assert result.exit_code == code, (result.output, result.exception)
+        return result
+
+    return run_one
+
+
+def refused(run, *args):
+    """Return the one line with which a command refuses."""
+    result = run(*args, code=2)
+    assert result.stdout == ""
+    assert result.stderr.startswith("lora-bokeh: ")
+    assert result.stderr.count("\n") == 1
+    return result.stderr.removeprefix("lora-bokeh: ").rstrip("\n")
+
+
+def shell(*args, **options):
+    return subprocess.run(
+        [*COMMAND, *map(str, args)], capture_output=True, text=True, check=False, **options
+    )
+
+
+# --- curve
+
+
+@pytest.fixture
+def published(tmp_path):
+    """The 4×4 matrix W_ij = 4 − i − j: σ = √24 ± 2, rank 2."""
+    i, j = np.indices((4, 4))
+    np.savetxt(tmp_path / "w.csv", 4 - i - j, delimiter=",", fmt="%d")
+    return "w.csv"
+
+
+def test_curve_of_the_published_matrix(run, published):
+    answer = json.loads(run("curve", published, "--format", "json").stdout)
+    one, two = answer["ranks"][:2]
+    assert round(one["frobenius_residual"], 6) == 2.898979
+    assert round(one["captured_energy"], 5) == 0.84993
+    assert two["frobenius_residual"] < 1e-12
+    np.testing.assert_allclose([one["sigma"], two["sigma"]], np.sqrt(24) + np.array([2, -2]))
+    assert {key: answer[key] for key in list(answer)[:7]} == {
+        "source": "w.csv",
+        "tensor": None,
+        "shape": [4, 4],
+        "dtype": "float64",
+        "scale": 1.0,
+        "frobenius_norm": pytest.approx(np.sqrt(56)),
+        "complete": True,
+    }
+    assert list(answer)[7:] == ["ranks"]
+    assert [list(row) for row in answer["ranks"]] == [COLUMNS] * 4
+    table = run("curve", published).stdout
+    assert "2.898979" in table
+    assert "0.84993" in table
+
+
+@pytest.mark.parametrize("name", ["minilm_l6_layer0_query.npy", "minilm_l6_layer0_ffn.npy"])
+def test_curve_of_real_matrices_equals_lapack(run, shared_data, name):
+    path = shared_data / name
+    answer = json.loads(run("curve", path, "--format", "json").stdout)
+    s = np.linalg.svd(np.load(path).astype(np.float64), compute_uv=False)
+    assert answer["complete"]
+    sigma = [row["sigma"] for row in answer["ranks"]]
+    np.testing.assert_allclose(sigma, s, rtol=0, atol=1e-6 * s[0])
+    tail = np.sqrt(np.append(np.cumsum(s[::-1] ** 2)[::-1], 0))
+    columns = {name: [row[name] for row in answer["ranks"]] for name in COLUMNS}
+    np.testing.assert_allclose(columns["frobenius_residual"], tail[1:], atol=1e-6 * s[0])
+    np.testing.assert_allclose(columns["spectral_residual"], [*s[1:], 0], atol=1e-6 * s[0])
+    np.testing.assert_allclose(columns["captured_energy"], 1 - (tail[1:] / tail[0]) ** 2, atol=1e-6)
+
+
+def test_csv_and_json_hold_the_same_numbers(run):
+    np.save("w.npy", np.random.default_rng(0).standard_normal((5, 9)))
+    rows = list(csv.reader(io.StringIO(run("curve", "w.npy", "--format", "csv").stdout)))
+    answer = json.loads(run("curve", "w.npy", "--format", "json").stdout)
+    assert rows[0] == COLUMNS
+    assert [[float(x) for x in row] for row in rows[1:]] == [
+        list(row.values()) for row in answer["ranks"]
+    ]
+
+
+def test_the_tensor_and_its_dtype_are_named(run):
+    save_file({"w": np.eye(3, dtype=np.float16), "bias": np.ones(3)}, "w.safetensors")
+    answer = json.loads(run("curve", "w.safetensors", "--format", "json").stdout)
+    assert (answer["tensor"], answer["dtype"]) == ("w", "float16")
+    assert run("curve", "w.safetensors").stdout.startswith("w.safetensors · w: 3 × 3 float16")
+
+
+def test_max_rank_and_seed(run):
+    np.save("w.npy", np.eye(6))
+    answer = json.loads(
+        run("curve", "w.npy", "--max-rank", 2, "--seed", 7, "--format", "json").stdout
+    )
+    assert len(answer["ranks"]) == 2
+    assert answer["complete"] is False
+    assert "the first 2 of 6 ranks" in run("curve", "w.npy", "--max-rank", 2).stdout
+
+
+def test_a_long_table_is_a_selection_unless_all_is_asked_for(run):
+    np.save("w.npy", np.random.default_rng(0).standard_normal((200, 150)))
+    short, long = run("curve", "w.npy").stdout, run("curve", "w.npy", "--all").stdout
+    assert max(map(len, short.splitlines())) <= 80
+    assert "of 150 ranks; --all shows every one" in short
+    assert len(long.splitlines()) == 150 + 3
+    assert short.splitlines()[-2] == long.splitlines()[-1]  # the last rank is always there
+
+
+@given(last=st.integers(1, 5000))
+def test_the_selection_is_ranks_in_order(last):
+    ranks = cli_output._spread(last)
+    assert ranks[0] == 1
+    assert ranks[-1] == last
+    assert len(ranks) <= cli_output.TABLE_ROWS
+    assert (np.diff(ranks) > 0).all()
+
+
+# --- inspect
+
+
+def test_inspect_lists_what_is_inside(run):
+    save_file(
+        {"conv": np.ones((2, 3, 4), np.float32), "q": np.ones((4096, 4), np.float16)},
+        "w.safetensors",
+    )
+    answer = json.loads(run("inspect", "w.safetensors", "--format", "json").stdout)
+    assert answer == {
+        "source": "w.safetensors",
+        "tensors": [
+            {
+                "name": "conv",
+                "shape": [2, 3, 4],
+                "dtype": "float32",
+                "nbytes": 96,
+                "parameters": 24,
+                "break_even_rank": None,
+            },
+            {
+                "name": "q",
+                "shape": [4096, 4],
+                "dtype": "float16",
+                "nbytes": 32768,
+                "parameters": 16384,
+                "break_even_rank": pytest.approx(16384 / 4100),
+            },
+        ],
+    }
+    table = run("inspect", "w.safetensors").stdout
+    assert "w.safetensors: 2 tensors" in table
+    for text in ("2 × 3 × 4", "4096 × 4", "16,384", "3.9961"):
+        assert text in table
+
+
+def test_names_from_files_cannot_steer_the_terminal():
+    long = "base_model.model.layers.0.self_attn.q_proj.lora_A.weight" * 3
+    tensors = [TensorInfo(name, (1,), "int8", 1) for name in ("\x1b[31m[red]\n", long)]
+    table = cli_output.inspect_table("w.safetensors", tensors)
+    assert "\\x1b[31m[red]\\n" in table
+    assert long in table  # one line, never cut, where there is no terminal
+
+
+# --- the pages
+
+
+def test_export_writes_a_page(run, published):
+    printed = run("export", published, "-o", "page.html", "--rank", 2, "--metric", "spectral")
+    assert printed.stdout.startswith("page.html: ")
+    assert "<title>w.csv</title>" in Path("page.html").read_text(encoding="utf-8")
+
+
+def test_export_of_the_example_needs_no_source(run):
+    run("export", "-o", "page.html")
+
+
+# --- bad input: one line each
+
+
+def write_bad_inputs():
+    """Write every bad input into the current folder."""
+    np.save("good.npy", np.eye(4))
+    np.save("cube.npy", np.zeros((2, 3, 4)))
+    np.save("pickled.npy", np.array([[{}]], dtype=object))
+    np.save("nan.npy", np.where(np.indices((4, 4)).sum(0) == 5, np.nan, 1.0))
+    np.save("complex.npy", np.eye(2) * 1j)
+    save_file({"q_proj": np.eye(4), "k_proj": np.eye(4)}, "two.safetensors")
+    texts = {"ragged.csv": "1,2,3\n4,5\n", "nan.csv": "1,2\n3,nan\n", "words.csv": "1,2\n3,four\n"}
+    for name, text in texts.items():
+        Path(name).write_text(text)
+    Path("cut.safetensors").write_bytes(Path("two.safetensors").read_bytes()[:-10])
+    Path("pickle.npy").write_bytes(pickle.dumps([[1.0]]))
+    Path("empty.npy").touch()
+    Path("folder").mkdir()
+
+
+BAD_INPUTS = {
+    "ragged.csv": "line 2 has 2 values, line 1 has 3",
+    "nan.csv": "line 2, column 2 is nan; every entry must be finite",
+    "words.csv": "line 2, column 2 is 'four', not a number",
+    "nan.npy": "entry (row 2, column 3) is nan, counted from 0; every entry must be finite",
+    "complex.npy": "the matrix must hold real numbers of at most 64 bits, got dtype complex128; "
+    "take its real part or its modulus",
+    "empty.npy": "the file is empty",
+    "cut.safetensors": "not a sound .safetensors file (Error while deserializing header: "
+    "incomplete metadata, file not fully covered); it may be cut short",
+    "pickled.npy": "the file holds pickled Python objects, which could run code and are never "
+    "loaded; save it as an array of numbers, np.save(path, np.asarray(w, dtype=float))",
+    "missing.npy": "no such file",
+    "folder": "a directory with 0 .safetensors files in it; name one file",
+    "cube.npy": "the array is 3-D, of shape (2, 3, 4); save one slice of it or reshape it, for "
+    "instance to (2, 12), to get a matrix",
+    "two.safetensors": "2 matrices are in it, choose one by name (--tensor): k_proj (4×4), "
+    "q_proj (4×4)",
+}
+BAD_INPUTS["pickle.npy"] = BAD_INPUTS["pickled.npy"]
+
+
+@pytest.mark.parametrize("name", BAD_INPUTS)
+@pytest.mark.parametrize("command", [["curve"], ["export", "-o", "page.html"], ["serve"]])
+def test_bad_input_is_one_line(run, name, command):
+    write_bad_inputs()
+    assert refused(run, command[0], name, *command[1:]) == f"{name}: {BAD_INPUTS[name]}"
+    assert not Path("page.html").exists()
+
+
+BAD_ARGUMENTS = {
+    "curve two.safetensors --tensor q_prj": "two.safetensors: no tensor is named 'q_prj'; did you "
+    "mean q_proj, k_proj?",
+    "curve good.npy --tensor w": "good.npy: it holds one array without a name; leave out the name "
+    "'w'",
+    "curve good.npy --max-rank 0": "good.npy: max_rank must be between 1 and 4, got 0",
+    "curve good.npy --max-rank 5": "good.npy: max_rank must be between 1 and 4, got 5",
+    "curve good.npy --max-rank x": "Invalid value for '--max-rank': 'x' is not a valid integer. "
+    "See 'lora-bokeh curve --help'.",
+    "curve": "Missing argument 'SOURCE'. See 'lora-bokeh curve --help'.",
+    "curve good.npy --format xml": "Invalid value for '--format': 'xml' is not one of 'table', "
+    "'json', 'csv'. See 'lora-bokeh curve --help'.",
+    "export good.npy -o page.html --rank 0": "good.npy: rank must be between 1 and 4, got 0",
+    "export good.npy -o page.html --rank 5": "good.npy: rank must be between 1 and 4, got 5",
+    "export good.npy -o page.html --max-rank 0": "good.npy: max_rank must be between 1 and 4, "
+    "got 0",
+    "export good.npy -o none/page.html": "none/page.html: No such file or directory",
+    "export good.npy -o folder": "Invalid value for '-o' / '--output': File 'folder' is a "
+    "directory. See 'lora-bokeh export --help'.",
+    "export --tensor w -o page.html": "--tensor needs a SOURCE to be in",
+    "serve good.npy --port 70000 --no-show": "a port is a number from 0 to 65535, got 70000",
+    "serve good.npy --address 192.0.2.1 --no-show": "cannot listen on 192.0.2.1, port 5006: "
+    "Cannot assign requested address",
+    "inspect missing.npy": "missing.npy: no such file",
+    "draw": "No such command 'draw'. See 'lora-bokeh --help'.",
+}
+
+
+@pytest.mark.parametrize("line", BAD_ARGUMENTS)
+def test_a_bad_argument_is_one_line(run, line):
+    write_bad_inputs()
+    assert refused(run, *line.split()) == BAD_ARGUMENTS[line]
+
+
+def test_a_hostile_file_name_stays_on_one_line(run):
+    assert refused(run, "curve", "a\nb\x1b[2J.npy") == "a b\\x1b[2J.npy: no such file"
+
+
+# --- as a process
+
+
+def test_python_m_and_no_traceback(tmp_path):
+    done = shell("curve", "missing.npy", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "lora-bokeh: missing.npy: no such file\n"
+
+
+def test_help_and_version_of_everything(run):
+    assert "Usage: lora-bokeh" in run().stdout
+    assert run("--version").stdout == "lora-bokeh 0.1.0\n"
+    for command in main.commands:
+        assert f"Usage: lora-bokeh {command}" in run(command, "--help").stdout
+
+
+def test_a_terminal_without_unicode_gets_escapes(tmp_path, published):
+    environment = os.environ | {"PYTHONIOENCODING": "ascii"}
+    done = shell("curve", published, cwd=tmp_path, env=environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "2.898979" in done.stdout
+
+
+def test_a_closed_pipe_is_quiet(tmp_path, published):
+    reader, writer = os.pipe()
+    os.close(reader)  # as `head` does when it has read enough
+    done = subprocess.run(
+        [*COMMAND, "curve", published], cwd=tmp_path, stdout=writer, stderr=subprocess.PIPE
+    )
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (1, b"")
+
+
+def test_ctrl_c_is_quiet(run, monkeypatch):
+    def interrupted(*_, **__):
+        signal.raise_signal(signal.SIGINT)
+
+    np.save("w.npy", np.eye(2))
+    monkeypatch.setattr(sys.modules["lora_bokeh.spectrum"], "spectrum", interrupted)
+    assert run("curve", "w.npy", code=130).stderr.strip() == ""
+
+
+@pytest.mark.parametrize("command", ["curve", "inspect"])
+def test_curve_and_inspect_import_no_page_and_no_compiler(tmp_path, published, command):
+    code = (
+        "import sys; from lora_bokeh.cli import main\n"
+        f"main(['{command}', '{published}'], standalone_mode=False)\n"
+        "print(*{name.split('.')[0] for name in sys.modules})"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    imported = set(done.stdout.splitlines()[-1].split())
+    assert not imported & {"bokeh", "panel", "param", "numba", "tornado", "safetensors"}
+
+
+def test_the_table_agrees_with_the_library():
+    w = np.random.default_rng(1).standard_normal((7, 4))
+    table = cli_output.curve_table(cli_output.Curve("w", None, spectrum(w)))
+    expected = spectrum(w)
+    rows = [line.split() for line in table.splitlines()[3:]]
+    np.testing.assert_allclose([float(row[1]) for row in rows], expected.s, rtol=1e-6)
+    np.testing.assert_allclose(
+        [float(row[4]) for row in rows], expected.captured_energy(), atol=1e-5
+    )
