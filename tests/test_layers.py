@@ -13,8 +13,11 @@ import lora_bokeh
 
 PACKAGE = Path(lora_bokeh.__file__).parent
 LAYERS = {
-    "L0": ["_kernels", "lora", "matrix", "products", "small", "krylov", "factored", "formats"],
-    "L1": ["lapack", "steps", "svd", "spectrum", "targets", "loaders"],
+    "L0": ["_kernels", "lora", "matrix", "formats"],
+    "L1": [
+        *("products", "small", "krylov", "factored", "options", "power", "lapack", "steps"),
+        *("svd", "spectrum", "targets", "loaders"),
+    ],
     "L2": ["assets", "state", "sources", "figures", "widgets"],
     "L3": ["explorer", "page", "export", "server"],
     "L4": ["cli_output", "cli_errors", "cli", "__main__"],
