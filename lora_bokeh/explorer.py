@@ -38,6 +38,7 @@ class _View(pn.viewable.Viewer):
     css_classes = param.List(default=[], item_type=str, doc="CSS classes of the root element.")
 
     _heard: tuple[str, ...] = ("rank",)  # what the browser writes
+    _followed: tuple[str, ...] = ("rank",)  # what the page is told of
 
     def __init__(self, **params: Any) -> None:
         self._references = {name: v for name, v in params.items() if is_reference(v)}
@@ -52,19 +53,19 @@ class _View(pn.viewable.Viewer):
     def _fit_rank(self) -> None:
         """Set the bounds of the rank to what can be shown now, and crop it."""
         self.param["rank"].bounds = (1, self._last_rank())
-        self.rank = self.rank  # the set hook crops
+        self.rank = self.rank  # setting it crops it
 
-    def _shell(self) -> Shell:
+    def _page(self) -> dict[str, Any]:
+        """Return the figures and what else a page is given once."""
         raise NotImplementedError
 
     def __panel__(self) -> Shell:
-        shell = self._shell()
+        state = {name: getattr(self, name) for name in self._followed}
+        shell = Shell(**state, **self._page(), css_classes=self.css_classes)
         shell.param.watch(self._hear, list(self._heard))
+        # One watcher for all names: what changes together arrives as one message.
+        self.param.watch(lambda *events: _copy(events, shell), list(self._followed))
         return shell
-
-    def _live(self, *names: str) -> dict[str, param.Parameter]:
-        """Return parameters as references, so that the page follows them."""
-        return {name: self.param[name] for name in names}
 
     def _hear(self, *events: param.parameterized.Event) -> None:
         """Take what a person changed in the page, and tell the parameters it came from."""
@@ -72,8 +73,12 @@ class _View(pn.viewable.Viewer):
         # The rank comes last: its bounds follow from the target or the shape.
         self.param.update(**{name: new for name, new in changed.items() if name != "rank"})
         self.rank = changed.get("rank", self.rank)
-        for name in changed:
-            tell(self._references.get(name), changed[name])
+        for name, new in changed.items():
+            tell(self._references.get(name), new)
+
+
+def _copy(events: tuple[param.parameterized.Event, ...], shell: Shell) -> None:
+    shell.param.update(**{event.name: event.new for event in events})
 
 
 class FactorizationPlot(_View):
@@ -110,8 +115,9 @@ class FactorizationPlot(_View):
     transition = param.Selector(default="smooth", objects=list(TRANSITIONS), doc="Spring.")
 
     _heard = ("rank", "d", "k")
+    _followed: tuple[str, ...] = (*_heard, "show_full_matrix", "show_parameter_count")
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - the signature is the contract
         self,
         d: int = 64,
         k: int | None = None,
@@ -138,18 +144,15 @@ class FactorizationPlot(_View):
     def _resize(self) -> None:
         self._fit_rank()
 
-    def _shell(self) -> Shell:
+    def _page(self) -> dict[str, Any]:
         low, high = SIZE_BOUNDS
-        return Shell(
-            **self._live("rank", "d", "k", "show_full_matrix"),
-            show_readout=self.param.show_parameter_count,
-            size_bounds=[min(low, self.d, self.k), max(high, self.d, self.k)],
-            heading="LoRA factorization",
-            texture=speckle(),
-            factors=_pane(factors_figure()),
-            transition={"factors": self.transition},
-            css_classes=self.css_classes,
-        )
+        return {
+            "size_bounds": [min(low, self.d, self.k), max(high, self.d, self.k)],
+            "heading": "LoRA factorization",
+            "texture": speckle(),
+            "transition": {"factors": self.transition},
+            "factors": _pane(factors_figure()),
+        }
 
 
 class RankExplorer(_View):
@@ -184,6 +187,7 @@ class RankExplorer(_View):
     notice = param.String(default="", constant=True, doc="Why the target was refused, if it was.")
 
     _heard = ("rank", "metric", "target")
+    _followed: tuple[str, ...] = (*_heard, "targets", "notice")
     _heading = "Reconstruction against rank"
 
     def __init__(
@@ -232,6 +236,7 @@ class RankExplorer(_View):
         held = {name: page for name, (_, page) in shown.items()}
         with param.edit_constant(self):
             self.param.update(targets=held, target=next(iter(held)), notice=notice)
+        self._fit_rank()  # also where the new target has the old one's name
 
     @param.depends("target", watch=True)
     def _fit_rank(self) -> None:
@@ -243,22 +248,14 @@ class RankExplorer(_View):
     def _last_rank(self) -> int:
         return len(self.spectrum.s)
 
-    def _figures(self) -> dict[str, pn.pane.Bokeh]:
-        page = self.targets[self.target]
-        source = curve_source(page, self.metric)
-        return {"curve": _pane(curve_figure(source, page["ticks"], page["break_even"]))}
-
-    def _springs(self) -> dict[str, str | None]:
-        return {"curve": self.transition}
-
-    def _shell(self) -> Shell:
-        return Shell(
-            **self._live("rank", "metric", "target", "targets", "notice"),
-            heading=self._heading,
-            transition=self._springs(),
-            css_classes=self.css_classes,
-            **self._figures(),
-        )
+    def _page(self) -> dict[str, Any]:
+        held = self.targets[self.target]
+        figure = curve_figure(curve_source(held, self.metric), held["ticks"], held["break_even"])
+        return {
+            "heading": self._heading,
+            "transition": {"factors": self.transition and "smooth", "curve": self.transition},
+            "curve": _pane(figure),
+        }
 
 
 class LoraExplorer(RankExplorer):
@@ -286,6 +283,7 @@ class LoraExplorer(RankExplorer):
         doc="lora_alpha, to show the scale α/r.",
     )  # fmt: skip
 
+    _followed = (*RankExplorer._followed, "alpha")
     _heading = "What does rank {rank} buy?"
 
     def __init__(
@@ -307,16 +305,8 @@ class LoraExplorer(RankExplorer):
     def _given(self) -> dict[str, Shown]:
         return {**super()._given(), **self._offered()}
 
-    def _figures(self) -> dict[str, pn.pane.Bokeh]:
-        return {"factors": _pane(factors_figure()), **super()._figures()}
-
-    def _springs(self) -> dict[str, str | None]:
-        return {"factors": self.transition and "smooth", "curve": self.transition}
-
-    def _shell(self) -> Shell:
-        shell = super()._shell()
-        shell.alpha = self.param.alpha
-        return shell
+    def _page(self) -> dict[str, Any]:
+        return {"factors": _pane(factors_figure()), **super()._page()}
 
 
 def _pane(figure: Any) -> pn.pane.Bokeh:

@@ -55,11 +55,10 @@ def _blank_figure(name: str, height: int, x_range: Range1d, y_range: Range1d) ->
 
 def _text(plot: figure, name: str, colour: str, **fields: Any) -> Model:
     """Draw a themed text renderer over an empty source of its own."""
-    columns = {v: [] for v in fields.values() if isinstance(v, str) and v.islower()}
-    options = {"text_font": {"value": FONT}, **fields}
+    columns: dict[str, list[Any]] = {v: [] for v in fields.values() if isinstance(v, str)}
     source = fields.pop("source", None) or ColumnDataSource(columns)
-    options.pop("source", None)
-    renderer = plot.text(source=source, name=name, **options)
+    font = {"text_font": {"value": FONT}}
+    renderer = plot.text(source=source, name=name, **font, **fields)
     themed(renderer.glyph, text_color=colour)
     return renderer
 

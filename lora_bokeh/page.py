@@ -6,7 +6,7 @@ from typing import Any
 
 import panel as pn
 from jinja2 import Template
-from panel.io.resources import BASE_TEMPLATE, _env
+from panel.io.resources import _env
 
 from lora_bokeh.assets import read
 

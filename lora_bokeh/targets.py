@@ -87,14 +87,18 @@ def noise(shape: tuple[int, int] = (48, 32), seed: int = 5) -> np.ndarray:
 def gallery() -> tuple[Target, ...]:
     """Return the targets that an explorer offers, the default first."""
     return (
-        Target("two directions + noise", "Two ranks carry it; the rest is noise.", two_directions()),
+        Target(
+            "two directions + noise", "Two ranks carry it; the rest is noise.", two_directions()
+        ),
         Target("clean rank 3", "Exactly rank 3: the residual is zero from r = 3 on.", clean()),
         Target(
             "low rank + noise",
             "Four directions stand out of a noise floor: past them, ranks fit noise.",
             low_rank_plus_noise(),
         ),
-        Target("power law", "A long tail, as trained weights have: each rank buys less.", power_law()),
+        Target(
+            "power law", "A long tail, as trained weights have: each rank buys less.", power_law()
+        ),
         Target("flat", "All directions count the same: LoRA must fail, energy is r/n.", flat()),
         Target("noise", "Pure noise: nothing to compress, the curve falls slowly.", noise()),
     )

@@ -33,7 +33,7 @@ class Shell(JSComponent):
     heading = param.String(default="", doc="Heading; {rank} stands for the rank.")
     notice = param.String(default="", doc="What went wrong, shown above the figures.")
     show_full_matrix = param.Boolean(default=True, doc="Whether ΔW is drawn beside its factors.")
-    show_readout = param.Boolean(default=True, doc="Whether the readouts are shown.")
+    show_parameter_count = param.Boolean(default=True, doc="Whether the readouts are shown.")
     transition = param.Dict(default={}, doc='Springs: {"factors": …, "curve": …}.')
     texture = param.Array(default=None, doc="Picture of ΔW where there is no target.")
     paint = param.Dict(default={}, doc="Palette and paint count; the page's own, never sent back.")

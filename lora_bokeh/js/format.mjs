@@ -22,9 +22,9 @@ export function formatPercent(x) {
 /** Four significant digits: 4.5718 → "4.572"; very large and very small as 1.234e−7. */
 export function formatSignificant(x) {
   if (x === 0) return "0";
-  const exponent = Math.floor(Math.log10(Math.abs(x)));
-  if (exponent < -3 || exponent > 5) return x.toExponential(3).replace("-", "−").replace("+", "");
-  return x.toFixed(Math.max(0, 3 - exponent));
+  const exponent = Number(x.toExponential(3).split("e")[1]);
+  if (exponent < -3 || exponent > 3) return x.toExponential(3).replaceAll("-", "−").replace("+", "");
+  return x.toFixed(3 - exponent).replace("-", "−");
 }
 
 /** A rank that need not be whole: 192 → "192", 307.2 → "307.2". */

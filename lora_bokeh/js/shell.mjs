@@ -48,8 +48,8 @@ function show(parts, model) {
   parts.target?.show(model.targets, model.target);
   parts.curve?.show(now, parts.factors ? "ΔW" : "W");
   parts.readout.show(now, { showCounts: Boolean(parts.factors), alpha: model.alpha });
-  parts.readout.element.hidden = !model.show_readout;
-  parts.element.classList.toggle("no-readout", !model.show_readout);
+  parts.readout.element.hidden = !model.show_parameter_count;
+  parts.element.classList.toggle("no-readout", !model.show_parameter_count);
   return now;
 }
 
@@ -84,7 +84,7 @@ export function render({ model, data, el }) {
     timer = setTimeout(() => setText(parts.status.element, summary(now)), SETTLED);
   };
   setText(parts.status.element, summary(show(parts, model)));
-  model.on(["rank", "metric", "target", "targets", "d", "k", "notice", "alpha", "heading", "show_readout"], update);
+  model.on(["rank", "metric", "target", "targets", "d", "k", "notice", "alpha", "heading", "show_parameter_count"], update);
   if (model.curve) followPointer(data, model.curve);
   keepPainted(model, data, el);
   return parts.element;

@@ -142,5 +142,7 @@ def test_options_of_the_factorization(open_file):
 
 def test_refused_matrix_leaves_a_notice_and_the_default_target(open_file):
     explorer = open_file(RankExplorer([[1, 2], [3]]))
-    expect(explorer.root.get_by_text(re.compile("row 1 has 1 entries.*default target"))).to_be_visible()
+    expect(
+        explorer.root.get_by_text(re.compile("row 1 has 1 entries.*default target"))
+    ).to_be_visible()
     assert explorer.readouts()["Frobenius residual"][0] == "4.572"

@@ -89,7 +89,9 @@ def test_metric_is_chosen_by_keyboard_and_redraws_the_curve(host):
     expect(explorer.metric("spectral")).to_be_checked()
     expect(explorer.root.get_by_text("‖ΔW − BA‖₂ = σr+1")).to_be_visible()
     expect(explorer.status).to_contain_text("spectral residual")
-    np.testing.assert_allclose(explorer.drawn("curve", "curve")["residual"], [*s[1:], 0], atol=1e-12)
+    np.testing.assert_allclose(
+        explorer.drawn("curve", "curve")["residual"], [*s[1:], 0], atol=1e-12
+    )
 
 
 def test_every_target_of_the_gallery_is_live(host):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import statistics
 
 import pytest
@@ -36,10 +37,10 @@ def jump(view, tmp_path, open_tab, **options) -> tuple[ExplorerPage, list[dict[s
     return explorer, explorer.page.evaluate("drawn")
 
 
-def width_of_B(explorer: ExplorerPage) -> float:
+def expected_width(explorer: ExplorerPage) -> float:
     """Width of B by the width of ΔW, which stands still."""
     full = explorer.drawn("factors", "full")
-    rows, columns = full["dims"][0].split(" × ")
+    columns = full["dims"][0].split(" × ")[1]
     return (full["right"][0] - full["x"][0]) / int(columns) * explorer.rank
 
 
@@ -47,18 +48,18 @@ def width_of_B(explorer: ExplorerPage) -> float:
 def test_spring_runs_frame_by_frame_to_the_rank(make, tmp_path, open_tab):
     explorer, drawn = jump(make(), tmp_path, open_tab)
     widths = [frame["width"] for frame in drawn]
-    steps = [after["time"] - before["time"] for before, after in zip(drawn, drawn[1:], strict=False)]
+    steps = [after["time"] - before["time"] for before, after in itertools.pairwise(drawn)]
     print(f"{len(drawn)} frames, median {statistics.median(steps):.2f} ms")
     assert len(drawn) > 10
     assert widths == sorted(widths)  # critically damped: it never overshoots
-    assert widths[-1] == pytest.approx(width_of_B(explorer))
+    assert widths[-1] == pytest.approx(expected_width(explorer))
 
 
 def test_reduced_motion_draws_the_end_at_once(tmp_path, open_tab):
     explorer, drawn = jump(LoraExplorer(), tmp_path, open_tab, reduced_motion="reduce")
-    assert [frame["width"] for frame in drawn] == [pytest.approx(width_of_B(explorer))]
+    assert [frame["width"] for frame in drawn] == [pytest.approx(expected_width(explorer))]
 
 
 def test_no_transition_draws_the_end_at_once(tmp_path, open_tab):
     explorer, drawn = jump(FactorizationPlot(transition=None), tmp_path, open_tab)
-    assert [frame["width"] for frame in drawn] == [pytest.approx(width_of_B(explorer))]
+    assert [frame["width"] for frame in drawn] == [pytest.approx(expected_width(explorer))]
