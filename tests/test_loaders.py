@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from safetensors.numpy import save_file
 
+from lora_bokeh import loaders
 from lora_bokeh.loaders import SourceError, list_tensors, load
 
 SHAPES = hnp.array_shapes(min_dims=2, max_dims=2, max_side=6)
@@ -180,10 +181,12 @@ def test_what_is_no_file(tmp_path):
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may read everything")
-def test_what_may_not_be_read(tmp_path):
-    np.save(tmp_path / "w.npy", np.eye(2))
-    (tmp_path / "w.npy").chmod(0)
-    assert refusal(tmp_path / "w.npy") == "permission denied"
+@pytest.mark.parametrize("suffix", loaders.READERS)
+def test_what_may_not_be_read(tmp_path, suffix):
+    path = tmp_path / f"w{suffix}"
+    path.write_bytes(b"x")
+    path.chmod(0)
+    assert refusal(path) == "permission denied"
 
 
 def test_a_folder_without_or_with_many(tmp_path):

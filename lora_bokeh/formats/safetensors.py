@@ -34,8 +34,10 @@ DTYPES: dict[str, np.dtype] = {
 def tensors(path: Path) -> list[Stored]:
     """Return the tensors of the file in the order of their names."""
     try:
-        with safe_open(path, framework="np"):
-            pass  # opening is the check: lengths, offsets, no gap, no overlap
+        # Opening is the check: lengths, offsets, no gap, no overlap. What cannot be opened at all
+        # would be "not found" to safe_open, so it is tried before.
+        with path.open("rb"), safe_open(path, framework="np"):
+            pass
     except SafetensorError as error:
         raise SourceError(
             path, f"not a sound .safetensors file ({error}); it may be cut short"
