@@ -114,7 +114,7 @@ def curve_figure(source: ColumnDataSource, ticks: list[int], break_even: float) 
     plot = _blank_figure("curve", CURVE_HEIGHT, x_range, y_range)
     plot.min_border_right = 12
     _axes(plot, ticks)
-    past = BoxAnnotation(name="past-break-even", left=break_even, visible=break_even < last)
+    past = BoxAnnotation(name="past-break-even", left=break_even, visible=False)
     plot.add_layout(themed(past, fill_color="shade"))
     past.update(line_alpha=0, fill_alpha=1, level="underlay", propagate_hover=True)
     cursor = Span(name="cursor", dimension="height", location=1, line_dash=[5, 4])

@@ -69,7 +69,7 @@ export class CurveView {
     const { break_even: x, rank } = this.curve;
     const end = rank[rank.length - 1];
     const shown = x < end ? [x] : [];
-    const late = x > 0.6 * end;
+    const late = x - 1 > 0.6 * (end - 1) && end > 1;
     this.source("break-even").setv({
       data: {
         x: shown,
