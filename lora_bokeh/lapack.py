@@ -10,6 +10,46 @@ import numpy as np
 ERROR_FACTOR = 8.0  # LAPACK's backward error is a modest multiple of eps·σ₁; checked in the tests
 
 
+class FullSVD:
+    """The engine that computes every value at one stroke; see :mod:`lora_bokeh.steps`.
+
+    Parameters
+    ----------
+    w : ndarray of shape (m, n)
+        The checked matrix.
+    vectors : bool
+        Whether the vectors will be wanted: they cost several times the values.
+    """
+
+    method = "lapack"
+    n_sweeps = 0
+
+    def __init__(self, w: np.ndarray, vectors: bool = False) -> None:
+        self._w = w
+        self._vectors = vectors
+        self._U = self._Vh = self.values = self.bounds = np.zeros(0)
+        self.converged = 0
+
+    def advance(self, _k: int) -> None:
+        """Compute everything, however little is asked for."""
+        if self._vectors:
+            self._U, self.values, self._Vh = svd_factors(self._w)
+        else:
+            self.values = svd_values(self._w)
+        eps = np.finfo(np.float64).eps
+        bound = ERROR_FACTOR * max(self._w.shape) ** 0.5 * eps * self.values[0]
+        self.bounds = np.full(len(self.values), bound)
+        self.converged = len(self.values)
+
+    def factors(self, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return U (m, k) and Vh (k, n)."""
+        return self._U[:, :k], self._Vh[:k]
+
+    def tail_norm(self, k: int, norm: float) -> float:
+        """Return ‖W − W_k‖_F = √Σ_{j>k} σ_j², safe against over- and underflow."""
+        return norm * float(np.linalg.norm(self.values[k:] / norm)) if norm > 0 else 0.0
+
+
 def svd_values(w: np.ndarray) -> np.ndarray:
     """Return all singular values of ``w``, descending, float64, shape (min(m, n),)."""
     w = w.astype(np.float64, copy=False)
@@ -33,9 +73,3 @@ def _gesvd(w: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     from scipy.linalg import svd
 
     return svd(w, full_matrices=False, lapack_driver="gesvd")
-
-
-def error_bound(s: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """Return LAPACK's error bound for each of the values ``s``: factor · √max(m, n) · eps · σ₁."""
-    bound = ERROR_FACTOR * max(shape) ** 0.5 * np.finfo(np.float64).eps * s[0]
-    return np.full(len(s), bound)

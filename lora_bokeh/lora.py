@@ -117,11 +117,23 @@ class LowRank:
 
     @property
     def frobenius_norm(self) -> float:
-        """‖scale · B·A‖_F from the Gram matrices, in float64: √Σ (BᵀB)∘(AAᵀ)."""
+        """‖scale · B·A‖_F = ‖R_B·R_Aᵀ‖_F in float64, see :meth:`triangles`.
+
+        The Gram form Σ (BᵀB)∘(AAᵀ) is the same number, but cancels when the product is small.
+        """
+        R_B, R_A, exponent = self.triangles()
+        return float(np.ldexp(np.linalg.norm(R_B @ R_A.T), exponent))
+
+    def triangles(self) -> tuple[np.ndarray, np.ndarray, int]:
+        """Return R_B, R_A, e: scale · B·A = Q_B·(R_B·R_Aᵀ·2^e)·Q_Aᵀ by thin QR of B and Aᵀ.
+
+        Both are float64 with entries near 1, and carry the scale, sign included.
+        """
         B, p = _unit_scaled(self.B)
         A, q = _unit_scaled(self.A)
-        squared = float(np.sum((B.T @ B) * (A @ A.T)))
-        return float(np.ldexp(abs(self.scale) * max(squared, 0.0) ** 0.5, p + q))
+        mantissa, e = np.frexp(float(self.scale))
+        R_B, R_A = np.linalg.qr(B, mode="r"), np.linalg.qr(A.T, mode="r")
+        return np.asarray(R_B) * mantissa, np.asarray(R_A), p + q + int(e)
 
     def todense(self) -> np.ndarray:
         """Form scale · B·A, shape (m, n): float64 for float64 factors, else float32."""

@@ -74,9 +74,11 @@ def compute_dtype(dtype: np.dtype) -> type[np.floating]:
     return np.float64 if wide or (dtype.kind == "f" and dtype.itemsize == 8) else np.float32
 
 
-def panels(a: np.ndarray, dtype: type[np.floating]) -> Iterator[tuple[slice, np.ndarray]]:
-    """Yield ``(rows, a[rows] as dtype)`` for consecutive row panels of at most PANEL_BYTES."""
-    step = max(1, PANEL_BYTES // (a.shape[1] * np.dtype(dtype).itemsize))
+def panels(
+    a: np.ndarray, dtype: type[np.floating], size: int = PANEL_BYTES
+) -> Iterator[tuple[slice, np.ndarray]]:
+    """Yield ``(rows, a[rows] as dtype)`` for consecutive row panels of at most ``size`` bytes."""
+    step = max(1, size // (a.shape[1] * np.dtype(dtype).itemsize))
     for start in range(0, a.shape[0], step):
         rows = slice(start, start + step)
         yield rows, a[rows].astype(dtype, copy=False)

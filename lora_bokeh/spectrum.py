@@ -12,10 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from lora_bokeh import lapack
-from lora_bokeh.lora import LowRank
-from lora_bokeh.matrix import check_matrix_and_norm, check_rank
-from lora_bokeh.svd import Method, check_method, resolve_rank
+from lora_bokeh.matrix import check_rank
+from lora_bokeh.options import Method
+from lora_bokeh.steps import SVDSteps, svd_steps
 
 Ranks = int | np.ndarray | None
 
@@ -83,7 +82,7 @@ class Spectrum:
         bound min(σ_k, ‖W − W_k‖_F).
         """
         r = self._ranks(rank, len(self.s))
-        beyond = 0.0 if self.complete else min(self.s[-1], self.tail_norm)
+        beyond = 0.0 if self.complete else min([*self.s[-1:], self.tail_norm])
         return _plain(np.append(self.s, beyond)[r])
 
     def captured_energy(self, rank: Ranks = None) -> Any:
@@ -125,8 +124,8 @@ class Spectrum:
         k, p = len(self.s), min(self.shape)
         r = self._ranks(rank, p)
         high = np.where(r == p, 0.0, self._tail[np.minimum(r, k)])
-        last = np.ldexp(self.s[-1], -self._exponent)
-        return np.maximum(0.0, high - np.maximum(0, r - k) * last**2), high
+        largest = np.ldexp(self.s[-1] if k else self.tail_norm, -self._exponent)
+        return np.maximum(0.0, high - np.maximum(0, r - k) * largest**2), high
 
     def _ranks(self, rank: Ranks, largest: int) -> np.ndarray:
         if rank is None:
@@ -175,19 +174,33 @@ def spectrum(
     TypeError, ValueError
         The matrix (see :func:`lora_bokeh.matrix.check_matrix`), the rank or the method is refused.
     """
-    check_method(method)
-    w, norm = check_matrix_and_norm(a.todense() if isinstance(a, LowRank) else a)
-    k = resolve_rank(max_rank, w.shape, "max_rank")
-    s = lapack.svd_values(w)
-    bound = lapack.error_bound(s, w.shape)[:k]
-    tail = float(np.linalg.norm(s[k:]))
+    steps = svd_steps(a, max_rank, seed=seed, tol=tol, method=method)
+    for _ in steps:
+        pass
+    return spectrum_so_far(steps)
+
+
+def spectrum_so_far(steps: SVDSteps) -> Spectrum:
+    """Return the spectrum known to a running, stopped or finished iteration.
+
+    Parameters
+    ----------
+    steps : SVDSteps
+        See :func:`lora_bokeh.steps.svd_steps`.
+
+    Returns
+    -------
+    Spectrum
+        Of the values that have converged; of a stopped iteration all, ``converged`` False if some
+        have not. It may hold no value at all yet, and is right all the same.
+    """
     return Spectrum(
-        s[:k],
-        w.shape,
-        a.dtype if hasattr(a, "dtype") else w.dtype,
-        norm,
-        tail,
-        bound,
-        True,
-        "lapack",
+        s=steps.values.copy(),
+        shape=steps.shape,
+        dtype=steps.dtype,
+        frobenius_norm=steps.frobenius_norm,
+        tail_norm=steps.tail_norm,
+        error_bound=steps.error_bound.copy(),
+        converged=steps.converged,
+        method=steps.method,
     )

@@ -6,18 +6,12 @@ matrix of rank k is nearer to W, in the Frobenius as in the spectral norm.
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from lora_bokeh import lapack
-from lora_bokeh.lora import LowRank
-from lora_bokeh.matrix import check_matrix_and_norm, check_rank, compute_dtype
-
-COMPLETE_UP_TO = 1024  # min(m, n) up to which every rank is computed unless asked otherwise
-DEFAULT_RANK = 64  # how many leading values beyond that
-METHODS = ("auto", "power", "lapack")
-Method = Literal["auto", "power", "lapack"]
+from lora_bokeh.options import Method
+from lora_bokeh.steps import svd_steps
 
 
 class SVDResult(NamedTuple):
@@ -86,30 +80,21 @@ def truncated_svd(
     TypeError, ValueError
         The matrix (see :func:`lora_bokeh.matrix.check_matrix`), the rank or the method is refused.
     """
-    check_method(method)
-    w, _ = check_matrix_and_norm(a.todense() if isinstance(a, LowRank) else a)
-    k = resolve_rank(rank, w.shape)
-    U, s, Vh = lapack.svd_factors(w)
-    U, Vh = fix_signs(U[:, :k], Vh[:k])
-    dtype = compute_dtype(w.dtype)
-    bound = lapack.error_bound(s, w.shape)[:k]
+    steps = svd_steps(a, rank, seed=seed, tol=tol, method=method, vectors=True)
+    for _ in steps:
+        pass
+    U, Vh = fix_signs(*steps.factors())
+    complete = len(steps.values) == min(steps.shape)
     return SVDResult(
-        U.astype(dtype), s[:k], Vh.astype(dtype), bound, True, 0, k == min(w.shape), "lapack"
+        U,
+        steps.values,
+        Vh,
+        steps.error_bound,
+        steps.converged,
+        steps.n_sweeps,
+        complete,
+        steps.method,
     )
-
-
-def resolve_rank(rank: int | None, shape: tuple[int, int], name: str = "rank") -> int:
-    """Return the checked rank, or the documented default for ``None``."""
-    p = min(shape)
-    if rank is None:
-        return p if p <= COMPLETE_UP_TO else DEFAULT_RANK
-    return check_rank(rank, p, name)
-
-
-def check_method(method: str) -> None:
-    """Raise ValueError unless ``method`` is one of METHODS."""
-    if method not in METHODS:
-        raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
 
 
 def fix_signs(U: np.ndarray, Vh: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,0 +1,175 @@
+"""Block power iteration that keeps what it has seen: block Golub–Kahan, fully reorthogonalised.
+
+Starting from a random block, each sweep multiplies the newest block by T and by Tᵀ, and keeps only
+what is new. With orthonormal rows U (K, m), V (K, n) of the spaces seen, T·Vᵀ = Uᵀ·B holds exactly,
+so the singular values of the small matrix B (K, K), the Ritz values, approximate those of T from
+below; what a Ritz pair misses is ‖pᵀS‖, with p the last block of its left vector and S the coupling
+to the block still to come (Golub, Luk and Overton 1981, https://doi.org/10.1145/355945.355946).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from lora_bokeh import _kernels, small
+from lora_bokeh.products import Operator
+
+BLOCK = 16  # measured: the fewest milliseconds to 64 values of a 4096² matrix, among 4 … 64
+CHUNK = 64  # rows by which a basis grows
+RESOLVED = 0.01  # a Ritz value with a smaller relative residual is taken for a value of T
+BEYOND = 24  # Ritz values looked at past the wanted ones, to see where the unresolved begin
+SMALLEST_RATIO = {np.float32: 1e-4, np.float64: 1e-2}  # see small.leading_triplets
+
+
+class Ritz(NamedTuple):
+    """Approximations of the leading triplets, in units of 2^exponent.
+
+    ``values`` (k,), their ``residual`` (k,) ‖Tᵀu − σv‖, the ``error`` (k,) estimated from it, and
+    ``left``, ``right`` (K, k): coefficients of u and v in the bases.
+    """
+
+    values: np.ndarray
+    residual: np.ndarray
+    error: np.ndarray
+    left: np.ndarray
+    right: np.ndarray
+
+
+class Basis:
+    """Orthonormal rows, appended block by block, in memory that grows without being copied."""
+
+    def __init__(self, dimension: int, dtype: type[np.floating], rng: np.random.Generator) -> None:
+        self._rows = np.zeros((0, dimension), dtype)
+        self._rng = rng
+        self.size = 0
+
+    @property
+    def rows(self) -> np.ndarray:
+        """The rows so far, shape (size, dimension): a view, to be dropped before appending."""
+        return self._rows[: self.size]
+
+    def append(self, Y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Append the new directions of Y (b, n); return C, L with Y = C·rows + L·new rows."""
+        b = len(Y)
+        self._grow(self.size + b)
+        block = Y.copy()
+        C, L, sound = _kernels.orthonormalize(self.rows, block)
+        if sound:
+            self._rows[self.size : self.size + b] = block
+        else:
+            C, L = _kernels.orthonormalize_rows(
+                self._rows, self.size, Y.copy(), self.random(b), float(np.finfo(Y.dtype).eps)
+            )
+        self.size += b
+        return C, L
+
+    def random(self, b: int) -> np.ndarray:
+        """Draw b random rows of about unit length."""
+        n = self._rows.shape[1]
+        return (self._rng.standard_normal((b, n)) / n**0.5).astype(self._rows.dtype)
+
+    def _grow(self, size: int) -> None:
+        if size > len(self._rows):
+            capacity = -(-size // CHUNK) * CHUNK
+            self._rows.resize((capacity, self._rows.shape[1]), refcheck=False)
+
+
+class BlockKrylov:
+    """The state of one iteration; :meth:`sweep` advances it, :meth:`ritz` looks at it.
+
+    Parameters
+    ----------
+    operator : Operator
+        T, of shape (m, n) with m ≥ n.
+    seed : int
+        Seed of the start block and of every fresh direction.
+    """
+
+    def __init__(self, operator: Operator, seed: int) -> None:
+        self.operator = operator
+        m, n = operator.shape
+        rng = np.random.default_rng(seed)
+        self.U = Basis(m, operator.dtype, rng)
+        self.V = Basis(n, operator.dtype, rng)
+        self.starts = min(BLOCK, n)  # random directions given so far
+        self.n_sweeps = 0
+        self._B = np.zeros((0, 0))
+        self._S = np.zeros((0, 0))  # coupling of the last left block to the right block to come
+        self._last = 0  # where that left block starts
+        self.V.append(self.V.random(self.starts))
+
+    @property
+    def size(self) -> int:
+        """K, the dimension of the spaces."""
+        return self.U.size
+
+    @property
+    def full(self) -> bool:
+        """Whether the spaces are all there is, so that the Ritz values are exact."""
+        return self.size == self.operator.shape[1]
+
+    def sweep(self) -> None:
+        """Multiply the newest block by T, then by Tᵀ, and keep what is new.
+
+        The products come before any change, so that after :class:`Stopped` one can go on.
+        """
+        if self.V.size > self.size:
+            self._forward()
+        self._backward()
+        self.n_sweeps += 1
+
+    def refresh(self) -> None:
+        """Widen the block to come by as many random directions as were given so far."""
+        fresh = min(self.starts, self.operator.shape[1] - self.V.size)
+        if fresh > 0:
+            self.V.append(self.V.random(fresh))
+            self.starts += fresh
+
+    def ritz(self, k: int) -> Ritz:
+        """Return the leading Ritz triplets, k and some more, with residuals and errors."""
+        count = min(k + BEYOND, self.size)
+        P, values, Q = small.leading_triplets(
+            self._B[: self.size, : self.size], count, SMALLEST_RATIO[self.operator.dtype]
+        )
+        residual = np.linalg.norm(self._S.T @ P[self._last :], axis=0)
+        return Ritz(values, residual, _estimate(values, residual), P, Q)
+
+    def _forward(self) -> None:
+        old = self.size
+        C, L = self.U.append(self.operator.forward(self.V.rows[old:]))
+        new = self.size
+        self._grow(new)
+        self._B[:old, old:new] = C.T
+        self._B[old:new, old:new] = L.T
+        self._last = old
+
+    def _backward(self) -> None:
+        Z = self.operator.backward(self.U.rows[self._last :])
+        room = self.operator.shape[1] - self.V.size
+        if room >= len(Z):
+            _, self._S = self.V.append(Z)
+            return
+        self.V.append(self.V.random(room))  # whatever they are, they complete the space
+        new = self.V.rows[self.V.size - room :]
+        self._S = (Z @ new.T).astype(np.float64)
+
+    def _grow(self, size: int) -> None:
+        if size > len(self._B):
+            grown = np.zeros((2 * size, 2 * size))
+            grown[: len(self._B), : len(self._B)] = self._B
+            self._B = grown
+
+
+def _estimate(values: np.ndarray, residual: np.ndarray) -> np.ndarray:
+    """Estimate the error of each Ritz value from its residual r: min(r, r²/gap).
+
+    r alone bounds the distance to some singular value; r²/gap, with the gap to the values not yet
+    seen, is the usual second-order bound (Li and Li 2005, https://doi.org/10.1016/j.laa.2004.06.011).
+    Not yet seen is what lies below the first value that is not resolved.
+    """
+    unresolved = np.flatnonzero(residual > RESOLVED * values)
+    first = unresolved[0] if len(unresolved) else len(values) - 1
+    gap = np.maximum(values - values[first], residual)
+    return residual * (residual / np.maximum(gap, np.finfo(float).tiny))

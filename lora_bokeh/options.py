@@ -1,0 +1,35 @@
+"""What a caller may ask of the engines, checked."""
+
+from __future__ import annotations
+
+import math
+import operator
+import threading
+from collections.abc import Callable
+from typing import Literal, NamedTuple
+
+METHODS = ("auto", "power", "lapack")
+Method = Literal["auto", "power", "lapack"]
+Stop = Callable[[], bool] | threading.Event
+
+
+class Options(NamedTuple):
+    """How to compute: see :func:`lora_bokeh.steps.svd_steps`."""
+
+    method: str = "auto"
+    seed: int = 0
+    tol: float | None = None
+    stop: Callable[[], bool] | None = None
+    vectors: bool = False
+
+
+def check_options(method: str, seed: int, tol: float | None, stop: Stop | None) -> Options:
+    """Return the checked options, or raise TypeError or ValueError in one sentence."""
+    if method not in METHODS:
+        raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
+    if tol is not None and not 0 < tol < math.inf:
+        raise ValueError(f"tol must be a positive number, got {tol!r}")
+    if operator.index(seed) < 0:
+        raise ValueError(f"seed must not be negative, got {seed}")
+    ask = stop.is_set if isinstance(stop, threading.Event) else stop
+    return Options(method, seed, tol, ask)

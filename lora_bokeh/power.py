@@ -1,0 +1,152 @@
+"""The iterative engine: when to look at the Krylov space, what to believe, when to give up."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from lora_bokeh.krylov import BLOCK, BlockKrylov, Ritz
+from lora_bokeh.options import Options
+from lora_bokeh.products import Operator
+
+TOLERANCE = {np.float32: 1e-6, np.float64: 1e-12}  # of a value, relative to it
+VECTOR_TOLERANCE = {np.float32: 1e-5, np.float64: 1e-10}  # ‖Wᵀu − σv‖, relative to σ₁
+ROUNDING = 4.0  # in eps·σ₁: what the arithmetic itself may add to a value
+FIRST_LOOK = 4 * BLOCK  # size of the space at the first look, for the first values to come early
+GROWTH = 1.3  # of the space between looks at most, so that looking stays cheap
+TINY = 1e-300  # keeps 0/0 out of the zero matrix's errors
+CANCELLED = {np.float32: 1e-3, np.float64: 1e-8}  # share of ‖W‖² below which it is summed anew
+
+
+class PowerSVD:
+    """Block power iteration as an engine; see :mod:`lora_bokeh.steps`.
+
+    Parameters
+    ----------
+    w : ndarray of shape (m, n)
+        The checked matrix.
+    norm : float
+        ‖W‖_F.
+    options : Options
+        Seed, tolerance, stop flag, and whether the vectors must be accurate too: they take a few
+        sweeps more.
+    """
+
+    method = "power"
+
+    def __init__(self, w: np.ndarray, norm: float, options: Options) -> None:
+        self._operator = Operator(w, norm, options.stop)
+        dtype = self._operator.dtype
+        self._krylov = BlockKrylov(self._operator, options.seed)
+        self._eps = float(np.finfo(dtype).eps)
+        self._tol = TOLERANCE[dtype] if options.tol is None else options.tol
+        self._vector_tol = VECTOR_TOLERANCE[dtype] if options.vectors else None
+        self._next_look = min(FIRST_LOOK, self._operator.shape[1])
+        self._previous: tuple[int, float] | None = None  # size and log₁₀ error at the last look
+        self._ritz: Ritz | None = None
+        self.values = self.bounds = np.zeros(0)
+        self.converged = 0
+
+    @property
+    def n_sweeps(self) -> int:
+        """Products with W and with Wᵀ so far, one each per sweep."""
+        return self._krylov.n_sweeps
+
+    @property
+    def share(self) -> float:
+        """The space as a share of all there is: 1 when the decomposition is full."""
+        return self._krylov.size / self._operator.shape[1]
+
+    def advance(self, k: int) -> None:
+        """Sweep until the next look is due, then look."""
+        while self._krylov.size < self._next_look:
+            self._krylov.sweep()
+        self._look(k)
+
+    def factors(self, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return U (m, k) and Vh (k, n)."""
+        left, right = self._factors(k)
+        return (right.T, left) if self._operator.transposed else (left.T, right)
+
+    def tail_norm(self, k: int, norm: float) -> float:
+        """Return ‖W − W_k‖_F: from ‖W‖_F² − Σσ² unless that cancels, else by subtracting W_k."""
+        if norm == 0:
+            return 0.0
+        rest = 1.0 - float(np.sum((self.values[:k] / norm) ** 2))
+        if rest > CANCELLED[self._operator.dtype]:
+            return norm * rest**0.5
+        left, right = self._factors(k)
+        exponent = self._operator.exponent
+        scaled = self._operator.distance(left, np.ldexp(self.values[:k], -exponent), right)
+        return float(np.ldexp(scaled, exponent))
+
+    def _factors(self, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the vectors of T as rows, left (k, m') and right (k, n')."""
+        assert self._ritz is not None, "advance() comes first"  # noqa: S101
+        P, Q = (x[:, :k].T.astype(self._operator.dtype) for x in self._ritz[-2:])
+        size = P.shape[1]
+        return P @ self._krylov.U.rows[:size], Q @ self._krylov.V.rows[:size]
+
+    def _look(self, k: int) -> None:
+        """Take stock: values, bounds, how many have converged, when to look again."""
+        self._ritz = ritz = self._krylov.ritz(k)
+        rounding = ROUNDING * self._eps * ritz.values[0]
+        crowds = self._crowds(ritz.values, rounding)
+        error = self._errors(ritz, crowds)[:k]
+        sigma, residual = ritz.values[:k], ritz.residual[:k]
+        good = (error <= self._tol * sigma) | (residual <= rounding) | self._krylov.full
+        if self._vector_tol is not None:
+            good &= (residual <= self._vector_tol * sigma[0]) | self._krylov.full
+        self.values = np.ldexp(sigma, self._operator.exponent)
+        self.bounds = np.ldexp(error + rounding, self._operator.exponent)
+        self.converged = len(good) if good.all() else int(np.argmin(good))
+        self._plan(k, error / np.maximum(self._tol * sigma, self._eps * max(sigma[0], TINY)))
+        self._widen(crowds[crowds + self._krylov.starts < k])
+
+    def _crowds(self, sigma: np.ndarray, rounding: float) -> np.ndarray:
+        """Return where runs of values start that agree as closely as, and are as many as, suspect.
+
+        A block of b random vectors reveals at most b copies of a repeated value, and fewer than b
+        only if that is all; b copies, or b values too close to tell apart, may stand for more.
+        """
+        b = self._krylov.starts
+        if self._krylov.full or b > len(sigma):
+            return np.zeros(0, int)
+        first, last = sigma[: len(sigma) - b + 1], sigma[b - 1 :]
+        return np.flatnonzero((first - last <= self._tol**0.5 * first) & (last > rounding))
+
+    def _errors(self, ritz: Ritz, crowds: np.ndarray) -> np.ndarray:
+        """Return the estimated errors; in a crowd there is no gap, and the residual must do."""
+        if self._krylov.full:
+            return np.zeros_like(ritz.error)
+        error = ritz.error.copy()
+        for start in crowds:
+            members = slice(start, start + self._krylov.starts)
+            error[members] = ritz.residual[members]
+        return error
+
+    def _widen(self, crowds: np.ndarray) -> None:
+        """Give fresh directions to a crowd that may hide more of its kind before the k-th value.
+
+        What comes after it is believed only when they have had as long as it took to get here.
+        """
+        if len(crowds):
+            self.converged = min(self.converged, int(crowds[0]) + self._krylov.starts)
+            self._krylov.refresh()
+            self._next_look = min(2 * self._krylov.size, self._operator.shape[1])
+
+    def _plan(self, k: int, excess: np.ndarray) -> None:
+        """Schedule the next look for when the errors, falling as they did, meet the tolerance.
+
+        ``excess`` (≤ k,) are the errors in units of what is allowed.
+        """
+        size = self._krylov.size
+        target = GROWTH * size
+        if size >= k:
+            worst = math.log10(max(excess.max(), 1e-9))
+            if self._previous and worst < self._previous[1]:
+                slope = (self._previous[1] - worst) / (size - self._previous[0])
+                target = min(target, size + worst / slope)
+            self._previous = size, worst
+        self._next_look = min(max(size + 1, k, int(target)), self._operator.shape[1])

@@ -1,0 +1,218 @@
+"""svd_steps: singular values one by one, in order, as they become certain.
+
+It runs one of three engines: :class:`lora_bokeh.power.PowerSVD`, the block power iteration;
+:class:`lora_bokeh.lapack.FullSVD`; :class:`lora_bokeh.factored.FactoredSVD`, for adapter pairs. An
+engine has ``values`` and ``bounds`` (float64, descending, as far as it knows them), ``converged``
+(how many from the first are within the tolerance), ``advance(k)``, one piece of work towards k
+converged values, and, for what it has, ``factors(k)`` and ``tail_norm(k, norm)``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from lora_bokeh.factored import FactoredSVD
+from lora_bokeh.lapack import FullSVD
+from lora_bokeh.lora import LowRank
+from lora_bokeh.matrix import check_matrix_and_norm, check_rank, compute_dtype
+from lora_bokeh.options import Method, Options, Stop, check_options
+
+if TYPE_CHECKING:
+    from lora_bokeh.power import PowerSVD
+
+COMPLETE_UP_TO = 1024  # min(m, n) up to which every rank is computed unless asked otherwise
+DEFAULT_RANK = 64  # how many leading values beyond that
+POWER_SHARE = 1 / 8  # of min(m, n): above it the full SVD is the faster way to that many values
+GIVE_UP_SHARE = 0.4  # of min(m, n): a space grown to this without convergence is a flat spectrum's
+
+
+class Step(NamedTuple):
+    """One singular value: its rank (from 1), the value, and a bound on its error."""
+
+    rank: int
+    value: float
+    error_bound: float
+
+
+class SVDSteps(Iterator[Step]):
+    """An iterator over σ₁, σ₂, …, which can be stopped, looked into, and continued further.
+
+    Attributes
+    ----------
+    shape, dtype
+        Of the matrix, as given.
+    frobenius_norm : float
+        ‖W‖_F, summed over the entries in float64.
+    max_rank : int
+        How many values it yields.
+    rank : int
+        How many it has yielded.
+    stopped : bool
+        Whether the stop flag ended it before ``max_rank``.
+    """
+
+    def __init__(self, a: Any, max_rank: int | None, options: Options) -> None:
+        self._options = options
+        self._matrix: np.ndarray | LowRank
+        if isinstance(a, LowRank):
+            self._matrix, self.frobenius_norm = a, a.frobenius_norm
+        else:
+            self._matrix, self.frobenius_norm = check_matrix_and_norm(a)
+        self.shape, self.dtype = self._matrix.shape, self._matrix.dtype
+        self.max_rank = _resolve_rank(max_rank, self._matrix)
+        self.rank = 0
+        self.stopped = False
+        self._engine = self._choose_engine()
+
+    def __next__(self) -> Step:
+        """Return the next value, computing as long as it takes."""
+        while self.rank < self.max_rank:
+            if self.rank < self._engine.converged:
+                i, self.rank = self.rank, self.rank + 1
+                return Step(self.rank, float(self.values[i]), float(self.error_bound[i]))
+            if not self._advance():
+                break
+        raise StopIteration
+
+    @property
+    def values(self) -> np.ndarray:
+        """Values known so far, at most ``max_rank``: those converged, or all if stopped.
+
+        Shape (k,), float64, descending.
+        """
+        return self._engine.values[: self._known]
+
+    @property
+    def error_bound(self) -> np.ndarray:
+        """Bound on the error of each of :attr:`values`, shape (k,)."""
+        return self._engine.bounds[: self._known]
+
+    @property
+    def converged(self) -> bool:
+        """Whether every one of :attr:`values` is within the tolerance."""
+        return self._known <= self._engine.converged
+
+    @property
+    def tail_norm(self) -> float:
+        """‖W − W_k‖_F, what the k values known so far leave of the matrix."""
+        return self._engine.tail_norm(self._known, self.frobenius_norm)
+
+    @property
+    def n_sweeps(self) -> int:
+        """Products with W and with Wᵀ so far, one each per sweep; 0 for a direct method."""
+        return self._engine.n_sweeps
+
+    @property
+    def method(self) -> str:
+        """The engine at work: "power", "lapack" or "qr" (the factors of a LowRank)."""
+        return self._engine.method
+
+    def factors(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return U (m, k) and Vh (k, n) for :attr:`values`, in the working precision."""
+        U, Vh = self._engine.factors(self._known)
+        dtype = compute_dtype(self.dtype)
+        return U.astype(dtype, copy=False), Vh.astype(dtype, copy=False)
+
+    def extend(self, max_rank: int) -> None:
+        """Ask for more ranks: the iteration goes on from where it stands.
+
+        Raises
+        ------
+        TypeError, ValueError
+            ``max_rank`` is not an integer between the present one and min(m, n).
+        """
+        self.max_rank = check_rank(max_rank, min(self.shape), "max_rank", self.max_rank)
+        self.stopped = False
+
+    @property
+    def _known(self) -> int:
+        found = len(self._engine.values) if self.stopped else self._engine.converged
+        return min(found, self.max_rank)
+
+    def _advance(self) -> bool:
+        """Let the engine work a little; return False if it was stopped."""
+        if self._options.stop is not None and self._options.stop():
+            self.stopped = True
+            return False
+        try:
+            self._engine.advance(self.max_rank)
+        except InterruptedError:
+            self.stopped = True
+            return False
+        if self._flat():
+            self._engine = FullSVD(self._dense(), self._options.vectors)
+        return True
+
+    def _flat(self) -> bool:
+        """Whether iterating has grown dearer than the full SVD, and may be given up for it."""
+        share = getattr(self._engine, "share", 0.0)
+        return (
+            self._options.method == "auto"
+            and share > GIVE_UP_SHARE
+            and self._engine.converged < self.max_rank
+        )
+
+    def _choose_engine(self) -> FullSVD | FactoredSVD | PowerSVD:
+        if isinstance(self._matrix, LowRank) and self._options.method == "auto":
+            return FactoredSVD(self._matrix)
+        p = min(self.shape)
+        small = p <= COMPLETE_UP_TO or self.max_rank > POWER_SHARE * p
+        if self._options.method == "lapack" or (self._options.method == "auto" and small):
+            return FullSVD(self._dense(), self._options.vectors)
+        from lora_bokeh.power import PowerSVD  # numba is imported only where it is needed
+
+        return PowerSVD(self._dense(), self.frobenius_norm, self._options)
+
+    def _dense(self) -> np.ndarray:
+        return self._matrix.todense() if isinstance(self._matrix, LowRank) else self._matrix
+
+
+def svd_steps(  # noqa: PLR0913 - all but two are by keyword
+    a: Any,
+    max_rank: int | None = None,
+    *,
+    seed: int = 0,
+    tol: float | None = None,
+    method: Method = "auto",
+    stop: Stop | None = None,
+    vectors: bool = False,
+) -> SVDSteps:
+    """Start an iteration over the leading singular values of a matrix, largest first.
+
+    It works in the calling thread, only while the next value is asked for, and starts no thread.
+
+    Parameters
+    ----------
+    a, max_rank, seed, tol, method
+        As in :func:`lora_bokeh.spectrum.spectrum`.
+    stop : threading.Event or callable, optional
+        When it is set, or returns True, the iteration ends, within 100 ms if the power engine is
+        at work (a LAPACK call is not interrupted). It can be taken up again after a clear.
+    vectors : bool, default False
+        Whether :meth:`SVDSteps.factors` will be called: more accurate vectors take more sweeps.
+
+    Returns
+    -------
+    SVDSteps
+        Iterator of :class:`Step`, with everything known so far as attributes.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As in :func:`lora_bokeh.spectrum.spectrum`.
+    """
+    options = check_options(method, seed, tol, stop)
+    return SVDSteps(a, max_rank, options._replace(vectors=vectors))
+
+
+def _resolve_rank(rank: int | None, matrix: np.ndarray | LowRank) -> int:
+    """Return the checked rank, or the default: all values of small matrices, else the first 64."""
+    p = min(matrix.shape)
+    if rank is not None:
+        return check_rank(rank, p, "max_rank")
+    if isinstance(matrix, LowRank):
+        return min(p, matrix.rank)
+    return p if p <= COMPLETE_UP_TO else DEFAULT_RANK
