@@ -100,6 +100,19 @@ class Spectrum:
         lower, upper = np.ldexp(np.sqrt([low, high]), self._exponent)
         return _plain(lower), _plain(upper)
 
+    def spectral_bounds(self, rank: Ranks = None) -> tuple[Any, Any]:
+        """Return (lower, upper) for ‖W − W_r‖₂ = σ_{r+1} at r in [0, min(m, n)].
+
+        Below k they are equal. From k on, σ_{r+1} is at most σ_k, and since r + 1 − k values of at
+        least that size make up the tail, at most ‖W − W_k‖_F/√(r + 1 − k); at least it may be 0.
+        """
+        k, p = len(self.s), min(self.shape)
+        r = self._ranks(rank, p)
+        known = np.append(self.s, 0.0)[np.minimum(r, k)]
+        upper = self.tail_norm / np.sqrt(np.maximum(r + 1 - k, 1))
+        upper = np.where(r == p, 0.0, np.minimum(upper, self.s[-1] if k else np.inf))
+        return _plain(np.where(r < k, known, 0.0)), _plain(np.where(r < k, known, upper))
+
     def captured_energy_bounds(self, rank: Ranks = None) -> tuple[Any, Any]:
         """Return (lower, upper) for the captured energy at r in [0, min(m, n)]."""
         low, high = self._tail_bounds(rank)
