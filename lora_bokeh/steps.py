@@ -98,7 +98,8 @@ class SVDSteps(Iterator[Step]):
     @property
     def tail_norm(self) -> float:
         """‖W − W_k‖_F, what the k values known so far leave of the matrix."""
-        return self._engine.tail_norm(self._known, self.frobenius_norm)
+        everything = self._known == min(self.shape)
+        return 0.0 if everything else self._engine.tail_norm(self._known, self.frobenius_norm)
 
     @property
     def n_sweeps(self) -> int:
@@ -134,13 +135,13 @@ class SVDSteps(Iterator[Step]):
 
     def _advance(self) -> bool:
         """Let the engine work a little; return False if it was stopped."""
-        if self._options.stop is not None and self._options.stop():
-            self.stopped = True
-            return False
         try:
-            self._engine.advance(self.max_rank)
+            self.stopped = self._options.stop is not None and self._options.stop()
+            if not self.stopped:
+                self._engine.advance(self.max_rank)
         except InterruptedError:
             self.stopped = True
+        if self.stopped:
             return False
         if self._flat():
             self._engine = FullSVD(self._dense(), self._options.vectors)

@@ -1,0 +1,95 @@
+"""The kernels by themselves; the suite runs this file a second time without compilation."""
+
+import naive
+import numpy as np
+import pytest
+
+from lora_bokeh import _kernels
+
+DTYPES = [np.float32, np.float64]
+each_dtype = pytest.mark.parametrize("dtype", DTYPES)
+
+
+def block(b, n, dtype, seed=0):
+    return np.random.default_rng(seed).standard_normal((b, n)).astype(dtype)
+
+
+def read_only(a):
+    a.flags.writeable = False
+    return a
+
+
+def eps(dtype):
+    return 100 * np.finfo(dtype).eps
+
+
+@each_dtype
+def test_products(dtype):
+    X, Y, M = block(3, 20, dtype), block(3, 30, dtype), read_only(block(30, 20, dtype, 1))
+    across, down = _kernels.times_transposed(X, M), _kernels.times(Y, M)
+    np.testing.assert_allclose(across, X @ M.T, rtol=eps(dtype), atol=eps(dtype))
+    np.testing.assert_allclose(down, Y @ M, rtol=eps(dtype), atol=eps(dtype))
+    assert across.dtype == down.dtype == dtype
+    assert across.flags.c_contiguous
+    assert down.flags.c_contiguous
+
+
+def test_cholesky_and_inverse():
+    Y = block(6, 20, np.float64)
+    L, sound = _kernels.cholesky(Y @ Y.T, 0.0)
+    assert sound
+    np.testing.assert_allclose(L, np.linalg.cholesky(Y @ Y.T))
+    np.testing.assert_allclose(_kernels.invert_lower(L) @ L, np.eye(6), atol=1e-13)
+
+
+def test_cholesky_says_when_rows_depend_on_each_other():
+    Y = block(3, 20, np.float64)
+    Y[2] = Y[0] - Y[1]
+    assert not _kernels.cholesky(Y @ Y.T, 1e-10)[1]
+    assert not _kernels.cholesky(np.zeros((2, 2)), 1e-10)[1]
+
+
+@each_dtype
+def test_block_against_row_by_row(dtype):
+    Y = block(5, 40, dtype)
+    rows, L = naive.orthonormal_rows(Y)
+    new = Y.copy()
+    C, found, sound = _kernels.orthonormalize(np.zeros((0, 40), dtype), new)
+    assert sound
+    assert C.shape == (5, 0)
+    np.testing.assert_allclose(new, rows, atol=eps(dtype))
+    np.testing.assert_allclose(found, L, atol=10 * eps(dtype))
+
+
+@each_dtype
+def test_orthonormalize_against_a_basis(dtype):
+    Q = naive.orthonormal_rows(block(7, 40, dtype))[0].astype(dtype)
+    Y = block(4, 40, dtype, 1)
+    new = Y.copy()
+    C, L, sound = _kernels.orthonormalize(Q, new)
+    assert sound
+    both = np.vstack([Q, new])
+    np.testing.assert_allclose(both @ both.T, np.eye(11), atol=eps(dtype))
+    np.testing.assert_allclose(C @ Q + L @ new, Y, atol=eps(dtype))
+
+
+@each_dtype
+def test_orthonormalize_refuses_a_block_that_adds_nothing(dtype):
+    Q = naive.orthonormal_rows(block(7, 40, dtype))[0].astype(dtype)
+    dependent = (block(3, 7, dtype, 2) @ Q).astype(dtype)
+    assert not _kernels.orthonormalize(Q, np.vstack([dependent[:2], dependent[:1]]))[2]
+    assert not _kernels.orthonormalize(Q, np.zeros((2, 40), dtype))[2]
+
+
+@each_dtype
+def test_rows_that_add_nothing_are_replaced(dtype):
+    Q = np.zeros((12, 40), dtype)
+    Q[:7] = naive.orthonormal_rows(block(7, 40, dtype))[0]
+    Y = block(4, 40, dtype, 1)
+    Y[1], Y[2] = Q[3], 0.0
+    limit = 4 * np.finfo(dtype).eps
+    C, L = _kernels.orthonormalize_rows(Q, 7, Y.copy(), block(4, 40, dtype, 2), limit)
+    np.testing.assert_allclose(Q[:11] @ Q[:11].T, np.eye(11), atol=eps(dtype))
+    np.testing.assert_allclose(C @ Q[:7] + L @ Q[7:11], Y, atol=eps(dtype))
+    np.testing.assert_array_equal(np.diag(L) == 0, [False, True, True, False])
+    assert not Q[11].any()

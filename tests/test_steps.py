@@ -1,0 +1,105 @@
+"""svd_steps: values in order, stopped from another thread, continued, and no thread left behind."""
+
+import itertools
+import threading
+import time
+
+import matrices
+import naive
+import numpy as np
+import pytest
+
+from lora_bokeh.lora import LowRank
+from lora_bokeh.spectrum import spectrum, spectrum_so_far
+from lora_bokeh.steps import svd_steps
+from lora_bokeh.svd import truncated_svd
+
+VALUES = np.r_[np.linspace(10, 2, 30), np.linspace(1, 0.01, 1170)]
+W = matrices.with_values(1300, 1200, VALUES)
+
+
+def test_values_come_in_order_within_their_bounds():
+    steps = list(svd_steps(W, 40))
+    assert [step.rank for step in steps] == list(range(1, 41))
+    values = np.array([step.value for step in steps])
+    bounds = np.array([step.error_bound for step in steps])
+    exact = naive.singular_values(W)[:40]
+    assert np.all(np.abs(values - exact) <= bounds + 1e-12)
+    np.testing.assert_allclose(values, exact, rtol=1e-11)
+
+
+def test_first_values_come_before_the_last_are_known():
+    steps = svd_steps(W, 40, method="power")
+    next(steps)
+    assert steps.rank == 1
+    early = spectrum_so_far(steps)
+    assert 1 <= len(early.s) < 40
+    assert early.converged
+    list(steps)
+    assert len(spectrum_so_far(steps).s) == 40
+
+
+def test_the_consumers_give_the_same_bits():
+    steps = svd_steps(W, 40)
+    list(steps)
+    np.testing.assert_array_equal(steps.values, spectrum(W, 40).s)
+
+
+@pytest.mark.parametrize("a", [W, W[:200, :100], LowRank(W[:, :50], W[:50])])
+def test_extending_goes_on_from_where_it_stands(a):
+    steps = svd_steps(a, 10)
+    list(steps)
+    sweeps = steps.n_sweeps
+    steps.extend(30)
+    assert [step.rank for step in steps] == list(range(11, 31))
+    fresh = truncated_svd(a, 30)
+    np.testing.assert_allclose(steps.values, fresh.s, rtol=1e-11)
+    assert sweeps <= steps.n_sweeps <= 1.5 * fresh.n_sweeps
+
+
+def test_extend_refuses_to_shrink():
+    with pytest.raises(ValueError, match="max_rank must be between 10 and 1200, got 9"):
+        svd_steps(W, 10).extend(9)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float16])
+def test_stop_from_another_thread(dtype):
+    stop = threading.Event()
+    noise = np.random.default_rng(0).standard_normal((3000, 3000)).astype(dtype)
+    svd_steps(noise[:100, :100], 5, method="power", stop=stop).__next__()
+    moment = []
+    threads = threading.active_count()
+    timer = threading.Timer(0.3, lambda: (stop.set(), moment.append(time.perf_counter())))
+    timer.start()
+    steps = svd_steps(noise, 64, stop=stop)
+    yielded = len(list(steps))
+    late = time.perf_counter() - moment[0]
+    timer.join()
+    assert steps.stopped
+    assert yielded < 64
+    assert late < 0.5  # a loaded machine's allowance; the benchmark measures the 100 ms
+    assert threading.active_count() == threads
+
+
+def test_a_stopped_iteration_knows_what_it_knows_and_can_go_on():
+    asked = itertools.count()
+    steps = svd_steps(W, 40, stop=lambda: next(asked) == 12)
+    list(steps)
+    assert steps.stopped
+    partial = spectrum_so_far(steps)
+    exact = naive.singular_values(W)
+    assert partial.frobenius_norm == pytest.approx(np.linalg.norm(VALUES))
+    assert np.all(partial.s <= exact[: len(partial.s)] + 1e-9)
+    assert not partial.complete
+    list(steps)
+    assert not steps.stopped
+    np.testing.assert_allclose(steps.values, exact[:40], rtol=1e-11)
+
+
+def test_stopped_before_anything_is_known():
+    steps = svd_steps(W, 40, stop=lambda: True)
+    assert list(steps) == []
+    empty = spectrum_so_far(steps)
+    assert len(empty.s) == 0
+    assert empty.frobenius_residual(0) == pytest.approx(np.linalg.norm(VALUES))
+    assert empty.captured_energy_bounds(5)[1] <= 1.0
