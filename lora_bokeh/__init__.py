@@ -12,8 +12,9 @@ from lora_bokeh.spectrum import Spectrum, spectrum
 
 if TYPE_CHECKING:
     from lora_bokeh import targets as targets
-    from lora_bokeh.explorer import FactorizationPlot, LoraExplorer, RankExplorer
+    from lora_bokeh.explorer import LoraExplorer, RankExplorer
     from lora_bokeh.export import save_html
+    from lora_bokeh.factorization import FactorizationPlot
     from lora_bokeh.loaders import list_tensors, load
     from lora_bokeh.lora import LowRank
     from lora_bokeh.server import serve
@@ -39,7 +40,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "FactorizationPlot": "explorer",
+    "FactorizationPlot": "factorization",
     "LoraExplorer": "explorer",
     "LowRank": "lora",
     "RankExplorer": "explorer",

@@ -11,13 +11,14 @@ from typing import Any
 
 import panel as pn
 from bokeh.document import Document
-from bokeh.model import Model
+from bokeh.model import DataModel, Model
 from bokeh.models import ImportedStyleSheet, InlineStyleSheet
 from panel.io.model import add_to_doc
 from panel.io.resources import CDN_DIST, Resources
 from panel.io.save import save
 
 from lora_bokeh.page import TITLE, template
+from lora_bokeh.widgets import Shell
 
 # What the file may do: run its own text. CustomJS needs unsafe-eval, modules load from blobs.
 CONTENT_SECURITY_POLICY = (
@@ -52,11 +53,15 @@ def save_html(view: Any, path: str | os.PathLike[str], title: str = TITLE) -> No
 
 
 def _html(view: Any, title: str) -> str:
+    layout = pn.panel(view)
+    for shell in layout.select(Shell):
+        shell.settle()
     doc = Document()
-    root = pn.panel(view).get_root(doc)
-    add_to_doc(root, doc, hold=True)
+    add_to_doc(layout.get_root(doc), doc, hold=True)
     for model in list(doc.models):
         _inline_stylesheets(model)
+        if isinstance(getattr(model, "data", None), DataModel) and hasattr(model.data, "hosted"):
+            model.data.hosted = False  # nobody computes behind a file
     policy = f'<meta http-equiv="Content-Security-Policy" content="{CONTENT_SECURITY_POLICY}">'
     text = io.StringIO()
     resources = Resources(mode="inline", components=COMPONENTS)

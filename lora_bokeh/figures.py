@@ -108,8 +108,8 @@ def _blocks(plot: figure, name: str, **style: Any) -> Model:
 
 def curve_figure(source: ColumnDataSource, ticks: list[int], break_even: float) -> figure:
     """Return the residual curve over its source, with marker, dashed cursor and break-even."""
-    last = int(source.data["rank"][-1])
-    top = float(source.data["residual"][0]) or 1.0
+    last = ticks[-1]
+    top = max([*source.data["residual"][:1], 0.0]) or 1.0
     x_range, y_range = Range1d(0.5, last + 0.5), Range1d(-0.03 * top, 1.1 * top)
     plot = _blank_figure("curve", CURVE_HEIGHT, x_range, y_range)
     plot.min_border_right = 12
@@ -119,6 +119,9 @@ def curve_figure(source: ColumnDataSource, ticks: list[int], break_even: float) 
     past.update(line_alpha=0, fill_alpha=1, level="underlay", propagate_hover=True)
     cursor = Span(name="cursor", dimension="height", location=1, line_dash=[5, 4])
     plot.add_layout(themed(cursor, line_color="accent"))
+    band = ColumnDataSource({"rank": [], "low": [], "high": []})
+    unknown = plot.varea("rank", "low", "high", source=band, fill_alpha=0.55, name="band")
+    themed(unknown.glyph, fill_color="accent-soft")
     line = plot.line("rank", "residual", source=source, line_width=2.2, name="curve")
     themed(line.glyph, line_color="ink")
     if last <= 64:

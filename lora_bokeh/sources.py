@@ -18,22 +18,41 @@ TEXTURE_SIDE = 96  # px: the picture of ΔW inside its block is pooled to at mos
 ZERO = 127  # the texture's level for zero, of 0 … 254
 
 
-def curve_columns(spectrum: Spectrum) -> dict[str, np.ndarray]:
-    """Return the columns of the residual curve, one row for each rank listed."""
+def shown_ranks(spectrum: Spectrum, wanted: int | None = None) -> int:
+    """Return how far the rank axis goes: past the last value wanted there are bounds to see."""
+    wanted = len(spectrum.s) if wanted is None else wanted
+    exact = spectrum.exact_tail and len(spectrum.s) >= wanted
+    return max(wanted, 1) if exact else min(2 * wanted, *spectrum.shape)
+
+
+def curve_columns(spectrum: Spectrum, last: int | None = None) -> dict[str, Any]:
+    """Return the columns of the residual curve, one row for each rank from 1 to ``last``.
+
+    ``known`` counts the ranks whose values were computed. Past it ``frobenius``, ``spectral`` and
+    ``captured`` hold the bound on the safe side (at most, at most, at least) and ``low`` the upper
+    or lower bound on the other; where all is known ``low`` is None.
+    """
+    ranks = np.arange(1, (last or shown_ranks(spectrum)) + 1)
+    low_frobenius, frobenius = spectrum.residual_bounds(ranks)
+    low_spectral, spectral = spectrum.spectral_bounds(ranks)
+    captured, high_captured = spectrum.captured_energy_bounds(ranks)
+    certain = np.array_equal(low_spectral, spectral) and np.array_equal(low_frobenius, frobenius)
+    low = {"frobenius": low_frobenius, "spectral": low_spectral, "captured": high_captured}
     return {
-        "rank": spectrum.ranks.astype(np.int32),
-        "sigma": spectrum.s,
-        "frobenius": spectrum.frobenius_residual(),
-        "spectral": spectrum.spectral_residual(),
-        "captured": spectrum.captured_energy(),
+        "rank": ranks.astype(np.int32),
+        "known": len(spectrum.s),
+        "frobenius": frobenius,
+        "spectral": spectral,
+        "captured": captured,
+        "low": None if certain else low,
     }
 
 
 def curve_source(columns: dict[str, Any], metric: str) -> ColumnDataSource:
     """Return the source of the drawn curve: its columns, and ``residual`` in the metric shown."""
-    names = ("rank", "sigma", "frobenius", "spectral", "captured")
-    data = {name: columns[name] for name in names}
-    return ColumnDataSource({**data, "residual": columns[metric]})
+    known = columns["known"]
+    data = {name: columns[name][:known] for name in ("rank", "frobenius", "spectral", "captured")}
+    return ColumnDataSource({**data, "residual": columns[metric][:known]})
 
 
 def rank_ticks(last: int) -> list[int]:
@@ -72,18 +91,27 @@ def speckle(side: int = 40, seed: int = 0) -> np.ndarray:
     return (ZERO + levels).astype(np.uint8)
 
 
+def growing(spectrum: Spectrum, last: int) -> dict[str, Any]:
+    """Return what of a target changes while its spectrum is computed."""
+    return {"ticks": rank_ticks(last), **curve_columns(spectrum, last)}
+
+
 def page_target(
-    name: str, matrix: Any, spectrum: Spectrum, *, story: str = "", scale: float = 1.0
+    name: str,
+    matrix: Any,
+    spectrum: Spectrum,
+    *,
+    story: str = "",
+    last: int | None = None,
 ) -> dict[str, Any]:
-    """Return all that the page holds of one target."""
+    """Return all that the page holds of one target; the rank axis goes from 1 to ``last``."""
     return {
         "name": name,
         "story": story,
         "shape": list(spectrum.shape),
         "dtype": str(spectrum.dtype),
-        "scale": scale,
+        "scale": getattr(matrix, "scale", 1.0),
         "break_even": break_even_rank(*spectrum.shape),
-        "ticks": rank_ticks(len(spectrum.s)),
         "texture": texture(matrix),
-        **curve_columns(spectrum),
+        **growing(spectrum, last or shown_ranks(spectrum)),
     }

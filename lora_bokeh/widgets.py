@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import param
@@ -30,6 +31,11 @@ class Shell(JSComponent):
     k = param.Integer(default=64, doc="Columns of ΔW where there is no target.")
     size_bounds = param.List(default=list(SIZE_BOUNDS), doc="Bounds of the d and k sliders.")
     alpha = param.Number(default=None, allow_None=True, doc="lora_alpha, to show the scale α/r.")
+    growth = param.Dict(default={}, doc="What is new of the target that is being computed.")
+    progress = param.Dict(default={}, doc="How far its computation has come.")
+    cancels = param.Integer(default=0, doc="Counts the clicks on cancel.")
+    extensions = param.Integer(default=0, doc="Counts the clicks on more ranks.")
+    hosted = param.Boolean(default=True, doc="Whether there is a Python to compute more.")
     heading = param.String(default="", doc="Heading; {rank} stands for the rank.")
     notice = param.String(default="", doc="What went wrong, shown above the figures.")
     show_full_matrix = param.Boolean(default=True, doc="Whether ΔW is drawn beside its factors.")
@@ -39,6 +45,8 @@ class Shell(JSComponent):
     paint = param.Dict(default={}, doc="Palette and paint count; the page's own, never sent back.")
     factors = Child(default=None, allow_None=True, doc="Figure of ΔW = B · A.")
     curve = Child(default=None, allow_None=True, doc="Figure of the residual curve.")
+
+    settle: Callable[[], None] = staticmethod(lambda: None)  # waits for all that is computed
 
     _esm = bundle("shell.mjs")
     _stylesheets = [stylesheet("palette.css", "shell.css")]  # noqa: RUF012

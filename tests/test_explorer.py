@@ -136,7 +136,7 @@ def test_new_matrix_reaches_a_page_that_is_open():
     shell = shell_of(view)
     view.target_matrix = np.diag([3.0, 2.0, 1.0])
     assert shell.target == "mine"
-    np.testing.assert_allclose(shell.targets["mine"]["sigma"], [3, 2, 1])
+    np.testing.assert_allclose(shell.targets["mine"]["spectral"], [2, 1, 0], atol=1e-15)
     assert view.rank <= 3
 
 

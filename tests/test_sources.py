@@ -41,7 +41,7 @@ def test_texture_of_factors_is_that_of_their_product():
 def test_source_holds_the_curve_in_the_metric_shown():
     matrix = np.random.default_rng(0).standard_normal((6, 9))
     computed = spectrum(matrix)
-    target = page_target("W", matrix, computed, scale=2.0)
+    target = page_target("W", matrix, computed)
     for metric in ("frobenius", "spectral"):
         source = curve_source(target, metric)
         np.testing.assert_array_equal(source.data["residual"], target[metric])
@@ -49,4 +49,4 @@ def test_source_holds_the_curve_in_the_metric_shown():
     np.testing.assert_allclose(
         target["frobenius"], [np.linalg.norm(computed.s[r:]) for r in range(1, 7)], atol=1e-13
     )
-    assert (target["shape"], target["scale"]) == ([6, 9], 2.0)
+    assert (target["shape"], target["scale"]) == ([6, 9], 1.0)

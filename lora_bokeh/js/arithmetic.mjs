@@ -24,15 +24,18 @@ export function along(values, rank) {
   return values[i] + (rank - 1 - i) * (values[j] - values[i]);
 }
 
-/** The look-up of everything that is said about one rank of a curve. */
-export function atRank(curve, rank) {
-  const i = rank - 1;
-  return {
-    frobenius: curve.frobenius[i],
-    spectral: curve.spectral[i],
-    captured: curve.captured[i],
-    sigma: curve.sigma[i],
-  };
+/** A quantity at one rank: the value, or the bound on the safe side and the other one. */
+export function atRank(curve, quantity, rank) {
+  const value = curve[quantity][rank - 1];
+  const other = curve.low ? curve.low[quantity][rank - 1] : value;
+  return { value, other, exact: value === other };
+}
+
+/** How many ranks, from the first, have an exact value in this quantity. */
+export function exactRanks(curve, quantity) {
+  if (!curve.low) return curve.rank.length;
+  const first = Array.from(curve[quantity]).findIndex((value, i) => value !== curve.low[quantity][i]);
+  return first < 0 ? curve.rank.length : first;
 }
 
 /** What is shown now: the chosen target (or none), its shape, and the rank within bounds. */

@@ -1,7 +1,7 @@
-import { along } from "./arithmetic.mjs";
+import { along, exactRanks } from "./arithmetic.mjs";
 import { formatRank, formatSignificant } from "./format.mjs";
 import { Spring } from "./spring.mjs";
-import { curveName } from "./wording.mjs";
+import { curveName, quantityText } from "./wording.mjs";
 
 const QUIET = { sync: false };
 
@@ -57,12 +57,24 @@ export class CurveView {
   drawCurve(t) {
     const to = this.curve[this.metric];
     this.values = Array.from(to, (y, i) => this.from[i] + t * (y - this.from[i]));
-    const { rank, frobenius, spectral, captured, sigma } = this.curve;
-    this.source("curve").setv({ data: { rank, residual: this.values, frobenius, spectral, captured, sigma } }, QUIET);
+    this.drawKnown();
     const top = Math.max(...this.values) || 1;
     this.figure.y_range.setv({ start: -0.03 * top, end: 1.1 * top }, QUIET);
     this.drawBreakEven(top);
     if (this.rank) this.drawMarker(this.rank.state.x);
+  }
+
+  /** A line where values are known, a band between the bounds past them. */
+  drawKnown() {
+    const { curve, metric, values } = this;
+    const known = exactRanks(curve, metric);
+    const { rank, frobenius, spectral, captured } = curve;
+    const columns = { rank, residual: values, frobenius, spectral, captured };
+    const data = Object.fromEntries(Object.entries(columns).map(([name, column]) => [name, column.slice(0, known)]));
+    this.source("curve").setv({ data }, QUIET);
+    const from = known < rank.length ? Math.max(known - 1, 0) : rank.length;
+    const low = curve.low ? curve.low[metric] : values;
+    this.source("band").setv({ data: { rank: rank.slice(from), low: low.slice(from), high: values.slice(from) } }, QUIET);
   }
 
   drawBreakEven(top) {
@@ -80,12 +92,17 @@ export class CurveView {
     }, QUIET);
   }
 
+  /** The residual where the marker rests; between ranks, on the move, where it is on the line. */
+  markerText(rank, y) {
+    return Number.isInteger(rank) ? quantityText(this.curve, this.metric, rank) : formatSignificant(y);
+  }
+
   drawMarker(rank) {
     const y = along(this.values, rank);
     const count = this.values.length;
     const left = count > 1 && (rank - 1) / (count - 1) > 0.8;
     this.source("marker").setv({
-      data: { rank: [rank], residual: [y], text: [formatSignificant(y)], align: [left ? "right" : "left"], shift: [left ? -6 : 9] },
+      data: { rank: [rank], residual: [y], text: [this.markerText(rank, y)], align: [left ? "right" : "left"], shift: [left ? -6 : 9] },
     }, QUIET);
     this.annotation("cursor").setv({ location: rank }, QUIET);
   }

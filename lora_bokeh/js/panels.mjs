@@ -1,5 +1,5 @@
 import { h, setText } from "./dom.mjs";
-import { caution, normOf, readout } from "./wording.mjs";
+import { caution, normOf, progressText, readout } from "./wording.mjs";
 
 const math = (text, sub) => [text, ...(sub ? [h("sub", {}, sub)] : [])];
 
@@ -40,6 +40,26 @@ export function headPanel() {
     story.hidden = !curve?.story;
     setText(notice, state.notice);
     notice.hidden = !state.notice;
+  };
+  return { element, show };
+}
+
+/** How far a large matrix has come, and what can be done about it. */
+export function progressPanel(onCancel, onExtend) {
+  const bar = h("progress", { "aria-label": "singular values computed" });
+  const text = h("span");
+  const cancel = h("button", { type: "button", onclick: onCancel }, "Cancel");
+  const extend = h("button", { type: "button", onclick: onExtend }, "More ranks");
+  const element = h("div", { class: "progress" }, bar, text, cancel, extend);
+  const show = ({ progress, target, hosted }) => {
+    const { name, running, known, wanted, all, exact } = progress;
+    element.hidden = name !== target || known === undefined || (exact && !running);
+    bar.max = wanted ?? 1;
+    bar.value = known ?? 0;
+    bar.hidden = !running;
+    setText(text, element.hidden ? "" : progressText(progress));
+    cancel.hidden = !running || !hosted;
+    extend.hidden = running || !hosted || known >= all;
   };
   return { element, show };
 }

@@ -2,7 +2,7 @@ import { clamp, situation } from "./arithmetic.mjs";
 import { readColours } from "./colours.mjs";
 import { metricRadios, rankSlider, sizeSlider, targetChooser } from "./controls.mjs";
 import { h, setText } from "./dom.mjs";
-import { figureCard, headPanel, readoutPanel } from "./panels.mjs";
+import { figureCard, headPanel, progressPanel, readoutPanel } from "./panels.mjs";
 import { summary } from "./wording.mjs";
 
 const SETTLED = 250; // ms without a change before the live region speaks
@@ -28,12 +28,13 @@ function build(model, data) {
     factors: model.factors && figureCard("factors", "The update and its factors, to scale", model.get_child("factors")),
     curve: model.curve && figureCard("curve", "Reconstruction residual by rank", model.get_child("curve")),
     readout: readoutPanel(),
+    progress: progressPanel(() => { model.cancels += 1; }, () => { model.extensions += 1; }),
     status: { element: h("div", { class: "status", role: "status", "aria-live": "polite" }) },
   };
-  const { head, rank, rows, columns, metric, target, factors, curve, readout, status } = parts;
+  const { head, rank, rows, columns, metric, target, factors, curve, readout, progress, status } = parts;
   const elements = (...some) => some.map((part) => part?.element ?? part).filter((element) => element instanceof Node);
   const layout = factors && curve ? "explorer" : "explorer one-figure";
-  const bar = h("div", { class: "bar" }, ...elements(rank, rows, columns, metric, target));
+  const bar = h("div", { class: "bar" }, ...elements(rank, rows, columns, metric, target, progress));
   const element = h("div", { class: layout }, ...elements(head, bar, factors, curve, readout, status));
   return { ...parts, element };
 }
@@ -48,9 +49,18 @@ function show(parts, model) {
   parts.target?.show(model.targets, model.target);
   parts.curve?.show(now, parts.factors ? "ΔW" : "W");
   parts.readout.show(now, { showCounts: Boolean(parts.factors), alpha: model.alpha });
+  parts.progress.show(model);
   parts.readout.element.hidden = !model.show_parameter_count;
   parts.element.classList.toggle("no-readout", !model.show_parameter_count);
   return now;
+}
+
+/** Take what is new of the target that is being computed; the targets in the page grow by it. */
+function grow(data) {
+  const { growth, targets } = data;
+  if (!(growth.name in targets)) return;
+  const grown = { ...targets, [growth.name]: { ...targets[growth.name], ...growth } };
+  data.setv({ targets: grown }, { sync: false });
 }
 
 /** A click or a drag on the curve sets the rank too. */
@@ -84,7 +94,8 @@ export function render({ model, data, el }) {
     timer = setTimeout(() => setText(parts.status.element, summary(now)), SETTLED);
   };
   setText(parts.status.element, summary(show(parts, model)));
-  model.on(["rank", "metric", "target", "targets", "d", "k", "notice", "alpha", "heading", "show_parameter_count"], update);
+  model.on("growth", () => grow(data));
+  model.on(["progress", "rank", "metric", "target", "targets", "d", "k", "notice", "alpha", "heading", "show_parameter_count"], update);
   if (model.curve) followPointer(data, model.curve);
   keepPainted(model, data, el);
   return parts.element;

@@ -21,14 +21,25 @@ function costSentence({ d, k, rank }) {
   return `LoRA ${formatExact(lora)} of ${formatExact(full)} parameters, ${verdict}`;
 }
 
+/** A quantity at one rank; past what was computed a residual is "at most", an energy "at least". */
+export function quantityText(curve, quantity, rank) {
+  const { value, exact } = atRank(curve, quantity, rank);
+  const [format, word] = quantity === "captured" ? [formatPercent, "at least"] : [formatSignificant, "at most"];
+  return exact ? format(value) : `${word} ${format(value)}`;
+}
+
+function exactText(curve, quantity, rank) {
+  const { value, other, exact } = atRank(curve, quantity, rank);
+  return exact ? String(value) : `between ${Math.min(value, other)} and ${Math.max(value, other)}`;
+}
+
 /** The live region: said once per settled change. */
 export function summary(now) {
   const { curve, d, k, rank, metric } = now;
   if (!curve) return `Rank ${rank}, ${d} × ${k}: ${costSentence(now)}.`;
-  const at = atRank(curve, rank);
   return (
-    `Rank ${rank}: ${METRICS[metric]} residual ${formatSignificant(at[metric])}, ` +
-    `captured energy ${formatPercent(at.captured)}. ${costSentence(now)}.`
+    `Rank ${rank}: ${METRICS[metric]} residual ${quantityText(curve, metric, rank)}, ` +
+    `captured energy ${quantityText(curve, "captured", rank)}. ${costSentence(now)}.`
   );
 }
 
@@ -41,7 +52,7 @@ export function factorsName(now) {
 /** Name of the curve figure: axes, dimensions, counts and where the marker stands. */
 export function curveName(now) {
   const { d, k, rank, end, metric, curve } = now;
-  const residual = formatSignificant(atRank(curve, rank)[metric]);
+  const residual = quantityText(curve, metric, rank);
   return (
     `${METRICS[metric]} residual of the ${d} × ${k} target against rank 1 to ${end}: ` +
     `${residual} at rank ${rank}. ${costSentence(now)}.`
@@ -63,11 +74,11 @@ export function readout(now, { showCounts, alpha }) {
   const { curve, rank } = now;
   const cost = costRows(now);
   if (!curve) return [cost.saved, cost.full, cost.lora];
-  const at = atRank(curve, rank);
+  const said = (quantity) => ({ value: quantityText(curve, quantity, rank), exact: exactText(curve, quantity, rank) });
   const rows = [
-    { label: "Captured energy", value: formatPercent(at.captured), exact: String(at.captured), lead: true },
-    { label: "Frobenius residual", value: formatSignificant(at.frobenius), exact: String(at.frobenius), rule: true },
-    { label: "Spectral residual", math: "σ", sub: "r+1", value: formatSignificant(at.spectral), exact: String(at.spectral) },
+    { label: "Captured energy", ...said("captured"), lead: true },
+    { label: "Frobenius residual", ...said("frobenius"), rule: true },
+    { label: "Spectral residual", math: "σ", sub: "r+1", ...said("spectral") },
   ];
   if (!showCounts) return rows;
   rows.unshift(cost.saved);
@@ -79,7 +90,14 @@ export function readout(now, { showCounts, alpha }) {
 /** One sentence under the readout where a number needs a warning; null where none ever will. */
 export function caution({ curve, d, k, rank }) {
   if (!curve) return null;
+  if (rank > curve.known) return `Only bounds are known past rank ${curve.known}: the band.`;
   return counts(d, k, rank).savings < 0
     ? "Past break-even: the two factors hold more parameters than ΔW itself."
     : "";
+}
+
+/** How far the computation of a target has come. */
+export function progressText({ running, known, wanted, all }) {
+  const part = `${formatExact(known)} of ${formatExact(running ? wanted : all)}`;
+  return running ? `computing singular values: ${part}` : `singular values computed: ${part}`;
 }

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lora_bokeh.assets import bundle
-from lora_bokeh.sources import page_target
+from lora_bokeh.sources import curve_columns, page_target
 from lora_bokeh.spectrum import spectrum
 from lora_bokeh.targets import power_law
 
@@ -66,10 +66,37 @@ def test_look_up_at_each_rank_is_the_spectrum(call):
     target = page_target("power law", matrix, computed)
     curve = {name: np.asarray(target[name]).tolist() for name in target if name != "texture"}
     for rank in (1, 17, 64):
-        at = call("arithmetic.mjs", "atRank", curve, rank)
-        assert at["frobenius"] == computed.frobenius_residual(rank)
-        assert at["spectral"] == computed.spectral_residual(rank)
-        assert at["captured"] == computed.captured_energy(rank)
+        for quantity, value in (
+            ("frobenius", computed.frobenius_residual(rank)),
+            ("spectral", computed.spectral_residual(rank)),
+            ("captured", computed.captured_energy(rank)),
+        ):
+            at = call("arithmetic.mjs", "atRank", curve, quantity, rank)
+            assert (at["value"], at["exact"]) == (value, True)
+
+
+def test_past_the_last_value_a_residual_is_at_most_and_an_energy_at_least(call):
+    matrix = power_law()
+    computed = spectrum(matrix, 8)
+    held = curve_columns(computed)
+    plain = {k: v.tolist() for k, v in held.items() if isinstance(v, np.ndarray)}
+    curve = {**plain, "low": {k: v.tolist() for k, v in held["low"].items()}}
+    assert [call("arithmetic.mjs", "exactRanks", curve, q) for q in ("frobenius", "spectral")] == [
+        8,
+        7,
+    ]
+    s = np.linalg.svd(matrix, compute_uv=False)
+    for rank in (9, 12, 16):
+        truth = {
+            "frobenius": np.linalg.norm(s[rank:]),
+            "spectral": s[rank],
+            "captured": np.sum(s[:rank] ** 2) / np.sum(s**2),
+        }
+        for quantity, value in truth.items():
+            at = call("arithmetic.mjs", "atRank", curve, quantity, rank)
+            assert min(at["value"], at["other"]) <= value <= max(at["value"], at["other"])
+            word = "at least" if quantity == "captured" else "at most"
+            assert call("wording.mjs", "quantityText", curve, quantity, rank).startswith(word)
 
 
 SIZES = [(64, 64, 8), (4096, 4096, 1), (1536, 384, 100), (384, 1536, 3), (2, 4096, 1), (8, 8, 8)]

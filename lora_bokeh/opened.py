@@ -1,0 +1,134 @@
+"""A target that one view looks at: its spectrum as it grows, and what the page holds of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from lora_bokeh.jobs import computation
+from lora_bokeh.lora import break_even_rank
+from lora_bokeh.sources import growing, page_target, shown_ranks
+from lora_bokeh.spectrum import Spectrum
+from lora_bokeh.targets import gallery
+
+ENERGY_AT_START = 0.9  # a view may start at the rank that captures this much,
+USUAL_RANK = 8  # or where most adapters do, while that is not known
+
+
+class Opened:
+    """One target of one view.
+
+    Parameters
+    ----------
+    name : str
+        What the page calls it.
+    matrix : array_like of shape (m, n) or LowRank
+        The matrix.
+    max_rank : int, optional
+        How many singular values to compute.
+    story : str, optional
+        Its story in one line. Default: how many ranks hold 90 % of the energy.
+    """
+
+    def __init__(
+        self, name: str, matrix: Any, max_rank: int | None = None, story: str = ""
+    ) -> None:
+        self.name = name
+        self._story = story
+        self._computation = computation(matrix, max_rank)
+        if self._computation.brief and not self._computation.finished:
+            self._computation.run()
+        self._report: Callable[[], object] | None = None
+
+    @property
+    def spectrum(self) -> Spectrum:
+        """Its spectrum, as far as it is known."""
+        return self._computation.spectrum
+
+    @property
+    def finished(self) -> bool:
+        """Whether all the values wanted are known."""
+        return self._computation.finished
+
+    @property
+    def failure(self) -> str:
+        """Why the computation ended before its time, if it did."""
+        return self._computation.failure
+
+    @property
+    def last(self) -> int:
+        """Last rank of the axis."""
+        return shown_ranks(self.spectrum, self._computation.wanted)
+
+    def start(self, report: Callable[[], object]) -> None:
+        """Compute in the background what is not known, telling ``report`` of it."""
+        self.stop()
+        self._report = report
+        self._computation.listen(report)
+
+    def stop(self) -> None:
+        """Want no more of it."""
+        if self._report is not None:
+            self._computation.leave(self._report)
+            self._report = None
+
+    def wait(self) -> None:
+        """Return when what was started has ended."""
+        if self._report is not None:
+            self._computation.wait()
+
+    def extend(self) -> None:
+        """Want twice as many values."""
+        self._computation.extend(2 * self._computation.wanted)
+
+    def page(self) -> dict[str, Any]:
+        """Return all that the page holds of it."""
+        matrix = self._computation.matrix
+        return page_target(self.name, matrix, self.spectrum, story=self.story(), last=self.last)
+
+    def growth(self) -> dict[str, Any]:
+        """Return what changes as it is computed."""
+        return {"name": self.name, "story": self.story(), **growing(self.spectrum, self.last)}
+
+    def progress(self) -> dict[str, Any]:
+        """Return how far the computation has come, for the page's progress bar."""
+        running = self._report is not None and not self.finished
+        return {
+            "name": self.name,
+            "running": running,
+            "known": len(self.spectrum.s),
+            "wanted": self._computation.wanted,
+            "all": min(self.spectrum.shape),
+            "exact": self.spectrum.exact_tail,
+        }
+
+    def story(self) -> str:
+        """Return its story in one line."""
+        if self._story or not len(self.spectrum.s):
+            return self._story
+        rank = rank_for(ENERGY_AT_START, self.spectrum)
+        needs = f"more than {len(self.spectrum.s)}" if rank is None else rank
+        share = f"{100 * ENERGY_AT_START:.0f} % of the energy"
+        return f"{share} needs {needs} of {min(self.spectrum.shape)} ranks."
+
+    def starting_rank(self) -> int:
+        """Return the rank for 90 % of the energy, but none that costs more than the matrix."""
+        if not self.finished:
+            return min(USUAL_RANK, self.last)
+        enough = rank_for(ENERGY_AT_START, self.spectrum) or len(self.spectrum.s)
+        return max(1, min(enough, int(break_even_rank(*self.spectrum.shape))))
+
+
+def rank_for(energy: float, spectrum: Spectrum) -> int | None:
+    """Return the least rank that captures a share of the energy; None past the ranks computed."""
+    rank = int(np.searchsorted(spectrum.captured_energy(), energy)) + 1
+    return rank if rank <= len(spectrum.s) else None
+
+
+@cache
+def opened_gallery() -> dict[str, Opened]:
+    """Return the gallery's targets by name, computed once a process."""
+    return {t.name: Opened(t.name, t.matrix, story=t.story) for t in gallery()}
