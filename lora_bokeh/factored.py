@@ -29,7 +29,7 @@ class FactoredSVD:
 
     def advance(self, _k: int) -> None:
         """Compute everything: the small core costs next to nothing."""
-        R_B, R_A, exponent = self._pair.triangles()
+        R_B, R_A, exponent = self._pair.triangles
         small = np.linalg.svd(R_B @ R_A.T, compute_uv=False)
         values = np.zeros(min(self._pair.shape))
         values[: len(small)] = np.ldexp(small, exponent)

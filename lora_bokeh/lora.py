@@ -7,6 +7,7 @@ with d·k free entries, by two factors B of shape (d, r) and A of shape (r, k), 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -117,17 +118,18 @@ class LowRank:
 
     @property
     def frobenius_norm(self) -> float:
-        """‖scale · B·A‖_F = ‖R_B·R_Aᵀ‖_F in float64, see :meth:`triangles`.
+        """‖scale · B·A‖_F = ‖R_B·R_Aᵀ‖_F in float64, see :attr:`triangles`.
 
         The Gram form Σ (BᵀB)∘(AAᵀ) is the same number, but cancels when the product is small.
         """
-        R_B, R_A, exponent = self.triangles()
+        R_B, R_A, exponent = self.triangles
         return float(np.ldexp(np.linalg.norm(R_B @ R_A.T), exponent))
 
+    @cached_property
     def triangles(self) -> tuple[np.ndarray, np.ndarray, int]:
-        """Return R_B, R_A, e: scale · B·A = Q_B·(R_B·R_Aᵀ·2^e)·Q_Aᵀ by thin QR of B and Aᵀ.
+        """R_B, R_A, e of scale · B·A = Q_B·(R_B·R_Aᵀ·2^e)·Q_Aᵀ, by thin QR of B and Aᵀ.
 
-        Both are float64 with entries near 1, and carry the scale, sign included.
+        Both are float64 with entries near 1; R_B carries the scale, sign included.
         """
         B, p = _unit_scaled(self.B)
         A, q = _unit_scaled(self.A)
