@@ -61,7 +61,7 @@ class RankExplorer(View):
     _followed: tuple[str, ...] = (*_heard, "targets", "growth", "progress", "notice")
     _heading = "Reconstruction against rank"
 
-    def __init__(  # noqa: PLR0913, PLR0917 - the signature is the contract
+    def __init__(
         self,
         target_matrix: Any = None,
         rank: Any = 1,
@@ -168,7 +168,7 @@ class RankExplorer(View):
 
     def _page(self) -> dict[str, Any]:
         held = self.targets[self.target]
-        figure = curve_figure(curve_source(held, self.metric), held["ticks"], held["break_even"])
+        figure = curve_figure(curve_source(held, self.metric), held["ticks"])
         return {
             "heading": self._heading,
             "transition": {"factors": self.transition and "smooth", "curve": self.transition},

@@ -9,14 +9,12 @@ from __future__ import annotations
 from typing import Any
 
 from bokeh.models import (
-    BoxAnnotation,
     ColumnDataSource,
     FixedTicker,
     HoverTool,
     LinearColorMapper,
     Model,
     Range1d,
-    Span,
 )
 from bokeh.plotting import figure
 
@@ -55,8 +53,8 @@ def _blank_figure(name: str, height: int, x_range: Range1d, y_range: Range1d) ->
 
 def _text(plot: figure, name: str, colour: str, **fields: Any) -> Model:
     """Draw a themed text renderer over an empty source of its own."""
-    columns: dict[str, list[Any]] = {v: [] for v in fields.values() if isinstance(v, str)}
-    source = fields.pop("source", None) or ColumnDataSource(columns)
+    columns = [value for value in fields.values() if isinstance(value, str)]
+    source = fields.pop("source", None) or _empty(*columns)
     font = {"text_font": {"value": FONT}}
     renderer = plot.text(source=source, name=name, **font, **fields)
     themed(renderer.glyph, text_color=colour)
@@ -69,7 +67,7 @@ def factors_figure() -> figure:
     plot.axis.visible = False
     plot.grid.visible = False
     mapper = themed_palette(LinearColorMapper(low=0, high=254))
-    image = ColumnDataSource({"image": [], "x": [], "y": [], "w": [], "h": []})
+    image = _empty("image", "x", "y", "w", "h")
     plot.image("image", "x", "y", "w", "h", source=image, color_mapper=mapper, name="texture")
     full = _blocks(plot, "full", fill_color=None, line_width=1)
     themed(full.glyph, line_color="muted")
@@ -99,29 +97,32 @@ def themed_palette(mapper: LinearColorMapper) -> LinearColorMapper:
 
 
 def _blocks(plot: figure, name: str, **style: Any) -> Model:
-    columns = ("x", "y", "right", "bottom", "name", "dims", "count")
-    source = ColumnDataSource({column: [] for column in columns})
+    source = _empty("x", "y", "right", "bottom", "name", "dims", "count")
     return plot.quad(
         left="x", right="right", top="y", bottom="bottom", source=source, name=name, **style
     )
 
 
-def curve_figure(source: ColumnDataSource, ticks: list[int], break_even: float) -> figure:
-    """Return the residual curve over its source, with marker, dashed cursor and break-even."""
+def curve_figure(source: ColumnDataSource, ticks: list[int]) -> figure:
+    """Return the residual curve over its source, with marker, dashed cursor and break-even.
+
+    Cursor and shade are glyphs, not annotations: those paint a pixel past the frame, which a
+    repaint of the frame does not wipe.
+    """
     last = ticks[-1]
     top = max([*source.data["residual"][:1], 0.0]) or 1.0
     x_range, y_range = Range1d(0.5, last + 0.5), Range1d(-0.03 * top, 1.1 * top)
     plot = _blank_figure("curve", CURVE_HEIGHT, x_range, y_range)
     plot.min_border_right = 12
     _axes(plot, ticks)
-    past = BoxAnnotation(name="past-break-even", left=break_even, visible=False)
-    plot.add_layout(themed(past, fill_color="shade"))
-    past.update(line_alpha=0, fill_alpha=1, level="underlay", propagate_hover=True)
-    cursor = Span(name="cursor", dimension="height", location=1, line_dash=[5, 4])
-    plot.add_layout(themed(cursor, line_color="accent"))
-    band = ColumnDataSource({"rank": [], "low": [], "high": []})
-    unknown = plot.varea("rank", "low", "high", source=band, fill_alpha=0.55, name="band")
+    shade = _empty("left", "right", "bottom", "top")
+    past = plot.quad(source=shade, level="underlay", line_color=None, name="past-break-even")
+    themed(past.glyph, fill_color="shade")
+    unknown = plot.varea(
+        "rank", "low", "high", source=_empty("rank", "low", "high"), fill_alpha=0.55, name="band"
+    )
     themed(unknown.glyph, fill_color="accent-soft")
+    _cursor(plot)
     line = plot.line("rank", "residual", source=source, line_width=2.2, name="curve")
     themed(line.glyph, line_color="ink")
     if last <= 64:
@@ -133,6 +134,17 @@ def curve_figure(source: ColumnDataSource, ticks: list[int], break_even: float) 
     return plot
 
 
+def _empty(*columns: str) -> ColumnDataSource:
+    return ColumnDataSource({column: [] for column in columns})
+
+
+def _cursor(plot: figure) -> None:
+    ends = _empty("rank", "low", "high")
+    cursor = plot.segment("rank", "low", "rank", "high", source=ends, name="cursor")
+    cursor.glyph.line_dash = [5, 4]
+    themed(cursor.glyph, line_color="accent")
+
+
 def themed_dots(plot: figure, source: ColumnDataSource) -> None:
     """Mark each rank of a short curve."""
     dots = plot.scatter("rank", "residual", source=source, size=5, line_color=None, name="dots")
@@ -140,7 +152,7 @@ def themed_dots(plot: figure, source: ColumnDataSource) -> None:
 
 
 def _marker(plot: figure) -> None:
-    source = ColumnDataSource({c: [] for c in ("rank", "residual", "text", "align", "shift")})
+    source = _empty("rank", "residual", "text", "align", "shift")
     dot = plot.scatter("rank", "residual", source=source, size=13, line_width=2.5, name="marker")
     themed(dot.glyph, fill_color="accent", line_color="card")
     style = {"text_font_style": {"value": "bold"}, "text_font_size": {"value": "13.5px"}}

@@ -5,6 +5,9 @@ import { curveName, quantityText } from "./wording.mjs";
 
 const QUIET = { sync: false };
 
+/** Columns of a source from its rows; `like` names them where there is no row. */
+const rows = (list, like) => Object.fromEntries(Object.keys(like).map((name) => [name, list.map((row) => row[name])]));
+
 /** Residual against rank in a Bokeh figure: the curve, the marker and the dashed cursor. */
 export class CurveView {
   constructor(figure) {
@@ -17,8 +20,8 @@ export class CurveView {
     return this.figure.renderers.find((renderer) => renderer.name === name).data_source;
   }
 
-  annotation(name) {
-    return this.figure.center.find((model) => model.name === name);
+  set(name, data) {
+    this.source(name).setv({ data }, QUIET);
   }
 
   show(now, { transition }) {
@@ -41,17 +44,11 @@ export class CurveView {
   }
 
   drawFrame() {
-    const { rank, ticks, break_even: breakEven } = this.curve;
+    const { rank, ticks } = this.curve;
     const end = rank[rank.length - 1];
     const margin = Math.max((end - 1) * 0.015, 0.25);
     this.figure.x_range.setv({ start: 1 - margin, end: end + margin }, QUIET);
-    for (const model of [...this.figure.below, ...this.figure.center]) {
-      if (model.type === "LinearAxis" || (model.type === "Grid" && model.dimension === 0)) {
-        model.ticker?.setv({ ticks }, QUIET);
-      }
-    }
-    const costly = breakEven < end;
-    this.annotation("past-break-even").setv({ left: Math.max(breakEven, 1 - margin), visible: costly }, QUIET);
+    this.figure.below[0].ticker.setv({ ticks }, QUIET);
   }
 
   drawCurve(t) {
@@ -60,7 +57,10 @@ export class CurveView {
     this.drawKnown();
     const top = Math.max(...this.values) || 1;
     this.figure.y_range.setv({ start: -0.03 * top, end: 1.1 * top }, QUIET);
-    this.drawBreakEven(top);
+    // Within the frame by a hair: a pixel painted past it would outlive the next repaint.
+    this.bottom = -0.026 * top;
+    this.top = 1.095 * top;
+    this.drawBreakEven();
     if (this.rank) this.drawMarker(this.rank.state.x);
   }
 
@@ -71,25 +71,21 @@ export class CurveView {
     const { rank, frobenius, spectral, captured } = curve;
     const columns = { rank, residual: values, frobenius, spectral, captured };
     const data = Object.fromEntries(Object.entries(columns).map(([name, column]) => [name, column.slice(0, known)]));
-    this.source("curve").setv({ data }, QUIET);
+    this.set("curve", data);
     const from = known < rank.length ? Math.max(known - 1, 0) : rank.length;
     const low = curve.low ? curve.low[metric] : values;
-    this.source("band").setv({ data: { rank: rank.slice(from), low: low.slice(from), high: values.slice(from) } }, QUIET);
+    this.set("band", { rank: rank.slice(from), low: low.slice(from), high: values.slice(from) });
   }
 
-  drawBreakEven(top) {
+  /** From the break-even rank on the frame is shaded, if the axis goes that far. */
+  drawBreakEven() {
     const { break_even: x, rank } = this.curve;
     const end = rank[rank.length - 1];
-    const shown = x < end ? [x] : [];
     const late = x - 1 > 0.6 * (end - 1) && end > 1;
-    this.source("break-even").setv({
-      data: {
-        x: shown,
-        y: shown.map(() => 1.08 * top),
-        text: shown.map(() => ` break-even r = ${formatRank(x)} `),
-        align: shown.map(() => (late ? "right" : "left")),
-      },
-    }, QUIET);
+    const shade = { left: x, right: this.figure.x_range.end, bottom: this.bottom, top: this.top };
+    const label = { x, y: 0.985 * this.top, text: ` break-even r = ${formatRank(x)} `, align: late ? "right" : "left" };
+    this.set("past-break-even", rows(x < end ? [shade] : [], shade));
+    this.set("break-even", rows(x < end ? [label] : [], label));
   }
 
   /** The residual where the marker rests; between ranks, on the move, where it is on the line. */
@@ -101,9 +97,9 @@ export class CurveView {
     const y = along(this.values, rank);
     const count = this.values.length;
     const left = count > 1 && (rank - 1) / (count - 1) > 0.8;
-    this.source("marker").setv({
-      data: { rank: [rank], residual: [y], text: [this.markerText(rank, y)], align: [left ? "right" : "left"], shift: [left ? -6 : 9] },
-    }, QUIET);
-    this.annotation("cursor").setv({ location: rank }, QUIET);
+    this.set("marker", {
+      rank: [rank], residual: [y], text: [this.markerText(rank, y)], align: [left ? "right" : "left"], shift: [left ? -6 : 9],
+    });
+    this.set("cursor", { rank: [rank], low: [this.bottom], high: [this.top] });
   }
 }

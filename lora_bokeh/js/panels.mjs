@@ -3,10 +3,10 @@ import { caution, normOf, progressText, readout } from "./wording.mjs";
 
 const math = (text, sub) => [text, ...(sub ? [h("sub", {}, sub)] : [])];
 
-function readoutRow({ label, math: symbol, sub, value, exact, lead, rule }) {
+function readoutRow({ label, math: symbol, sub, bound, value, exact, lead, rule }) {
   const name = h("dt", {}, label, ...(symbol ? [" ", ...math(symbol, sub)] : []));
   const kind = [lead && "lead", rule && "rule"].filter(Boolean).join(" ");
-  return h("div", kind ? { class: kind } : {}, name, h("dd", { title: exact }, value));
+  return h("div", kind ? { class: kind } : {}, name, h("dd", { title: exact }, ...(bound ? [h("small", {}, bound), " "] : []), value));
 }
 
 /** The readouts: what the rank buys, in figures; exact values on hover. */

@@ -22,10 +22,15 @@ function costSentence({ d, k, rank }) {
 }
 
 /** A quantity at one rank; past what was computed a residual is "at most", an energy "at least". */
-export function quantityText(curve, quantity, rank) {
+function quantityParts(curve, quantity, rank) {
   const { value, exact } = atRank(curve, quantity, rank);
-  const [format, word] = quantity === "captured" ? [formatPercent, "at least"] : [formatSignificant, "at most"];
-  return exact ? format(value) : `${word} ${format(value)}`;
+  const [format, bound] = quantity === "captured" ? [formatPercent, "at least"] : [formatSignificant, "at most"];
+  return { bound: exact ? "" : bound, value: format(value) };
+}
+
+export function quantityText(curve, quantity, rank) {
+  const { bound, value } = quantityParts(curve, quantity, rank);
+  return bound ? `${bound} ${value}` : value;
 }
 
 function exactText(curve, quantity, rank) {
@@ -69,12 +74,12 @@ function costRows({ d, k, rank }) {
   };
 }
 
-/** The readout panel, row by row: {label, math, sub, value, exact, lead, rule}. */
+/** The readout panel, row by row: {label, math, sub, bound, value, exact, lead, rule}. */
 export function readout(now, { showCounts, alpha }) {
   const { curve, rank } = now;
   const cost = costRows(now);
   if (!curve) return [cost.saved, cost.full, cost.lora];
-  const said = (quantity) => ({ value: quantityText(curve, quantity, rank), exact: exactText(curve, quantity, rank) });
+  const said = (quantity) => ({ ...quantityParts(curve, quantity, rank), exact: exactText(curve, quantity, rank) });
   const rows = [
     { label: "Captured energy", ...said("captured"), lead: true },
     { label: "Frobenius residual", ...said("frobenius"), rule: true },
