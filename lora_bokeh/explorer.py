@@ -13,6 +13,7 @@ import panel as pn
 import param
 
 from lora_bokeh.figures import curve_figure, factors_figure
+from lora_bokeh.matrix import check_matrix
 from lora_bokeh.opened import Opened, opened_gallery
 from lora_bokeh.sources import curve_source
 from lora_bokeh.spectrum import Spectrum
@@ -42,7 +43,7 @@ class RankExplorer(View):
     name : str, optional
         What the page calls the matrix.
     max_rank : int, optional
-        How many singular values to compute, see :func:`lora_bokeh.spectrum`.
+        How many singular values to compute at most, see :func:`lora_bokeh.spectrum`.
     **params
         ``css_classes``.
     """
@@ -128,10 +129,13 @@ class RankExplorer(View):
 
     def _look(self) -> tuple[Opened | None, str]:
         """Return the target that was given, or None and what is wrong with it."""
-        if self.target_matrix is None:
+        matrix = self.target_matrix
+        if matrix is None:
             return None, ""
         try:
-            return Opened(self._label, self.target_matrix, self.max_rank), ""
+            matrix = matrix if hasattr(matrix, "shape") else check_matrix(matrix)
+            most = self.max_rank and min(self.max_rank, *matrix.shape)
+            return Opened(self._label, matrix, most), ""
         except (TypeError, ValueError) as error:
             return None, f"{error}; showing the default target instead."
 

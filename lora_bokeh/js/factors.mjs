@@ -42,7 +42,7 @@ export class FactorsView {
     this.drawBlocks(blocks.map((block) => this.labelled(block)));
     this.set("signs", columns(signs, "x", "y", "text"));
     const note = blocks.some((block) => block.thin) ? [NOTE] : [];
-    this.set("note", { x: note.map(() => 0), y: note.map(() => height - 6), text: note });
+    this.set("note", { x: note.map(() => 2), y: note.map(() => height - 6), text: note });
   }
 
   fitFrame(width, height) {
