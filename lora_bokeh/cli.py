@@ -118,7 +118,10 @@ def export(
             raise ValueError(view.notice)
         if rank is not None:
             view.rank = check_rank(rank, view.param.rank.bounds[1])
+    from lora_bokeh.cli_progress import wait_for
     from lora_bokeh.export import save_html
+
+    wait_for(view, source or "example")
 
     with bad_input(output):
         save_html(view, output, title=title)
@@ -166,12 +169,13 @@ def curve(source: str, tensor: str | None, output_format: str, every: bool, **op
     on a logarithmic scale, unless --all is given.
     """
     from lora_bokeh import cli_output
+    from lora_bokeh.cli_progress import computed_spectrum
     from lora_bokeh.loaders import open_tensor
-    from lora_bokeh.spectrum import spectrum
 
-    with bad_input(source), cli_output.working(source):
+    with bad_input(source):
         stored = open_tensor(source, tensor)
-        result = cli_output.Curve(source, stored.info.name, spectrum(stored.read(), **options))
+        spectrum = computed_spectrum(source, stored.read(), **options)
+        result = cli_output.Curve(source, stored.info.name, spectrum)
     text: dict[str, Callable[..., str]] = {
         "table": partial(cli_output.curve_table, every=every),
         "json": cli_output.curve_json,

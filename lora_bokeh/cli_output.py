@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -82,7 +81,7 @@ def _summary(curve: Curve) -> str:
     m, n = curve.spectrum.shape
     name = curve.source if curve.tensor is None else f"{curve.source} · {curve.tensor}"
     return (
-        f"{_printable(name)}: {m} × {n} {curve.spectrum.dtype}, "
+        f"{printable(name)}: {m} × {n} {curve.spectrum.dtype}, "
         f"‖W‖_F = {curve.spectrum.frobenius_norm:.7g}, break-even rank {break_even_rank(m, n):.5g}"
     )
 
@@ -119,7 +118,7 @@ def inspect_table(source: str, tensors: Sequence[TensorInfo]) -> str:
     for t in tensors:
         rank = _break_even(t)
         table.add_row(
-            _printable(t.name or "–"),
+            printable(t.name or "–"),
             " × ".join(map(str, t.shape)) or "scalar",
             t.dtype,
             f"{t.nbytes:,}",
@@ -127,7 +126,7 @@ def inspect_table(source: str, tensors: Sequence[TensorInfo]) -> str:
             "–" if rank is None else f"{rank:.5g}",
         )
     count = "1 tensor" if len(tensors) == 1 else f"{len(tensors)} tensors"
-    return _rendered(f"{_printable(source)}: {count}", table)
+    return _rendered(f"{printable(source)}: {count}", table)
 
 
 def _parameters(tensor: TensorInfo) -> int:
@@ -149,7 +148,7 @@ def _json(content: dict[str, Any]) -> str:
     return json.dumps(content, allow_nan=False)
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Escape what a terminal would obey: names come from files."""
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
@@ -174,16 +173,3 @@ def _rendered(*parts: Any) -> str:
         for part in parts:
             console.print(part)
     return captured.get().rstrip("\n")
-
-
-@contextmanager
-def working(what: str) -> Iterator[None]:
-    """Say on standard error that work is going on, if it is a terminal."""
-    if not sys.stderr.isatty():
-        yield
-        return
-    from rich.console import Console
-    from rich.text import Text
-
-    with Console(stderr=True).status(Text(f"Computing the spectrum of {_printable(what)}")):
-        yield

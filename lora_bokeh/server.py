@@ -23,6 +23,13 @@ NOWHERE = ("192.0.2.1", 9)  # reserved for documentation (RFC 5737): routed to, 
 DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
 
 
+# ms: a closed tab's computation is to end soon, and a reload to find its session again.
+LIFETIMES = {
+    "unused_session_lifetime_milliseconds": 3000,
+    "check_unused_sessions_milliseconds": 1000,
+}
+
+
 class ServerError(OSError):
     """The server cannot listen where it was asked to; one sentence says why."""
 
@@ -98,6 +105,7 @@ def _listen(
             show=False,
             start=False,
             verbose=False,
+            **LIFETIMES,
             **options,
         )
     except OSError as error:

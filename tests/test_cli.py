@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
 from lora_bokeh import cli_output
+from lora_bokeh import cli_progress
 from lora_bokeh.cli import main
 from lora_bokeh.loaders import TensorInfo
 from lora_bokeh.spectrum import spectrum
@@ -232,14 +233,15 @@ def test_ctrl_c_is_quiet(run, monkeypatch):
         signal.raise_signal(signal.SIGINT)
 
     np.save("w.npy", np.eye(2))
-    monkeypatch.setattr(sys.modules["lora_bokeh.spectrum"], "spectrum", interrupted)
+    monkeypatch.setattr(cli_progress, "svd_steps", interrupted)
     assert run("curve", "w.npy", code=130).stderr.strip() == ""
 
 
 @pytest.mark.parametrize("command", ["curve", "inspect"])
 def test_curve_and_inspect_import_no_page_and_no_compiler(tmp_path, published, command):
     code = (
-        "import sys; from lora_bokeh.cli import main\n"
+        "import sys; from lora_bokeh import cli_progress
+from lora_bokeh.cli import main\n"
         f"main(['{command}', '{published}'], standalone_mode=False)\n"
         "print(*{name.split('.')[0] for name in sys.modules})"
     )

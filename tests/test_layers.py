@@ -18,15 +18,15 @@ LAYERS = {
         *("products", "small", "krylov", "factored", "options", "power", "lapack", "steps"),
         *("svd", "spectrum", "targets", "loaders"),
     ],
-    "L2": ["assets", "state", "sources", "figures", "widgets"],
-    "L3": ["explorer", "page", "export", "server"],
-    "L4": ["cli_output", "cli_errors", "cli", "__main__"],
+    "L2": ["assets", "state", "sources", "figures", "widgets", "jobs", "opened", "view"],
+    "L3": ["factorization", "explorer", "page", "export", "server"],
+    "L4": ["cli_output", "cli_errors", "cli_progress", "cli", "__main__"],
 }
 LEVEL = {module: level for level, names in enumerate(LAYERS.values()) for module in names}
 PAGE_LIBRARIES = {"bokeh", "panel", "param", "tornado", "jinja2"}
 PAGE_FREE = {*LAYERS["L0"], *LAYERS["L1"], *LAYERS["L4"]}  # the last import L3 inside functions
 
-MAX_FILE, MAX_FUNCTION, MAX_MEDIAN = 220, 30, 10  # lines, neither blank nor docstring
+MAX_FILE, MAX_FUNCTION, MAX_MEDIAN = 200, 30, 10  # lines, neither blank nor docstring
 
 FILES = sorted(PACKAGE.rglob("*.py"))
 NAMES = [str(path.relative_to(PACKAGE)) for path in FILES]

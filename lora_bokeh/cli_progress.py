@@ -1,0 +1,59 @@
+"""Progress of a computation on standard error, where that is a terminal; silence elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from lora_bokeh.cli_output import printable
+from lora_bokeh.spectrum import Spectrum, spectrum_so_far
+from lora_bokeh.steps import svd_steps
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+BETWEEN_LOOKS = 0.1  # s
+
+
+def computed_spectrum(what: str, matrix: Any, **options: Any) -> Spectrum:
+    """Return the spectrum of a matrix, as :func:`lora_bokeh.spectrum.spectrum` does."""
+    steps = svd_steps(matrix, **options)
+    with _bar() as bar:
+        task = bar and bar.add_task(printable(what), total=steps.max_rank)
+        for step in steps:
+            if bar:
+                bar.update(task, completed=step.rank)
+    return spectrum_so_far(steps)
+
+
+def wait_for(view: Any, what: str) -> None:
+    """Return when the matrix of a view is computed."""
+    with _bar() as bar:
+        if bar and view.progress.get("running"):
+            task = bar.add_task(printable(what), total=view.progress["wanted"])
+            while view.progress["running"]:
+                bar.update(task, completed=view.progress["known"])
+                time.sleep(BETWEEN_LOOKS)
+    view.wait()
+
+
+@contextmanager
+def _bar() -> Iterator[Any]:
+    """Give a progress bar, or None where nobody would see it."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    with _progress() as bar:
+        yield bar
+
+
+def _progress() -> Progress:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+
+    name = TextColumn("{task.description}", markup=False)
+    columns = (SpinnerColumn(), name, BarColumn(), MofNCompleteColumn(), TextColumn("ranks"))
+    return Progress(*columns, console=Console(stderr=True), transient=True)

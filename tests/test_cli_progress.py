@@ -1,0 +1,59 @@
+"""The progress bar: on a terminal's standard error, nowhere else."""
+
+import io
+import os
+import pty
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from lora_bokeh import LoraExplorer, cli_progress, spectrum
+
+MATRIX = np.random.default_rng(0).standard_normal((1200, 1100))
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.fixture
+def terminal(monkeypatch):
+    screen = Terminal()
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setenv("TERM", "xterm")
+    return screen
+
+
+def test_bar_counts_the_ranks_and_the_result_is_the_same(terminal):
+    computed = cli_progress.computed_spectrum("w.npy", MATRIX, max_rank=4)
+    np.testing.assert_array_equal(computed.s, spectrum(MATRIX, 4).s)
+    assert "w.npy" in terminal.getvalue()
+    assert "4/4" in terminal.getvalue()
+
+
+def test_bar_of_a_view_ends_with_it(terminal):
+    view = LoraExplorer(MATRIX, max_rank=4)
+    cli_progress.wait_for(view, "w.npy")
+    assert len(view.spectrum.s) == 4
+
+
+def test_silence_where_standard_error_is_no_terminal(capsys):
+    cli_progress.computed_spectrum("w.npy", np.eye(3))
+    assert capsys.readouterr() == ("", "")
+
+
+def test_command_shows_it_on_a_real_terminal(tmp_path):
+    np.save(tmp_path / "w.npy", MATRIX)
+    leader, follower = pty.openpty()
+    command = [sys.executable, "-m", "lora_bokeh", "curve", "w.npy", "--max-rank", "4"]
+    done = subprocess.run(
+        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=follower, check=True
+    )
+    os.close(follower)
+    assert b"ranks" in os.read(leader, 1 << 16)
+    assert b"captured energy" in done.stdout
+    os.close(leader)
