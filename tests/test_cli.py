@@ -16,8 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
-from lora_bokeh import cli_output
-from lora_bokeh import cli_progress
+from lora_bokeh import cli_output, cli_progress
 from lora_bokeh.cli import main
 from lora_bokeh.loaders import TensorInfo
 from lora_bokeh.spectrum import spectrum
@@ -240,8 +239,7 @@ def test_ctrl_c_is_quiet(run, monkeypatch):
 @pytest.mark.parametrize("command", ["curve", "inspect"])
 def test_curve_and_inspect_import_no_page_and_no_compiler(tmp_path, published, command):
     code = (
-        "import sys; from lora_bokeh import cli_progress
-from lora_bokeh.cli import main\n"
+        "import sys; from lora_bokeh.cli import main\n"
         f"main(['{command}', '{published}'], standalone_mode=False)\n"
         "print(*{name.split('.')[0] for name in sys.modules})"
     )
