@@ -21,21 +21,27 @@ class Terminal(io.StringIO):
 
 @pytest.fixture
 def terminal(monkeypatch):
-    screen = Terminal()
-    monkeypatch.setattr(sys, "stderr", screen)
-    monkeypatch.setenv("COLUMNS", "100")
-    monkeypatch.setenv("TERM", "xterm")
-    return screen
+    """Call it in the test: pytest sets standard error anew when a test begins."""
+
+    def install() -> Terminal:
+        monkeypatch.setenv("COLUMNS", "100")
+        monkeypatch.setenv("TERM", "xterm")
+        monkeypatch.setattr(sys, "stderr", Terminal())
+        return sys.stderr
+
+    return install
 
 
 def test_bar_counts_the_ranks_and_the_result_is_the_same(terminal):
+    screen = terminal()
     computed = cli_progress.computed_spectrum("w.npy", MATRIX, max_rank=4)
     np.testing.assert_array_equal(computed.s, spectrum(MATRIX, 4).s)
-    assert "w.npy" in terminal.getvalue()
-    assert "4/4" in terminal.getvalue()
+    assert "w.npy" in screen.getvalue()
+    assert "4/4" in screen.getvalue()
 
 
 def test_bar_of_a_view_ends_with_it(terminal):
+    terminal()
     view = LoraExplorer(MATRIX, max_rank=4)
     cli_progress.wait_for(view, "w.npy")
     assert len(view.spectrum.s) == 4
