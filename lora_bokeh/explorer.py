@@ -7,6 +7,7 @@ save it with :func:`lora_bokeh.save_html`.
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import panel as pn
@@ -72,6 +73,7 @@ class RankExplorer(View):
         **params: Any,
     ) -> None:
         self._label = name or "W"
+        self._lock = threading.RLock()  # without a session, the computing thread reports itself
         self._given: Opened | None = None  # the target that was given, if it is sound
         super().__init__(
             target_matrix=target_matrix, rank=rank, metric=metric, transition=transition, **params
@@ -151,14 +153,15 @@ class RankExplorer(View):
 
     def _grow(self, opened: Opened) -> None:
         """Put on the page what is new of the target, unless another one took its place."""
-        if opened is not self._given:
-            return
-        growth = opened.growth()
-        self.targets[opened.name].update(growth)  # for pages still to be opened
-        with param.edit_constant(self):
-            self.param.update(
-                growth=growth, progress=opened.progress(), notice=opened.failure or self.notice
-            )
+        with self._lock:
+            if opened is not self._given:
+                return
+            growth = opened.growth()
+            self.targets[opened.name].update(growth)  # for pages still to be opened
+            with param.edit_constant(self):
+                self.param.update(
+                    growth=growth, progress=opened.progress(), notice=opened.failure or self.notice
+                )
 
     @param.depends("target", watch=True)
     def _fit_rank(self) -> None:

@@ -9,7 +9,7 @@ converged values, and, for what it has, ``factors(k)`` and ``tail_norm(k, norm)`
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -35,6 +35,27 @@ class Step(NamedTuple):
     rank: int
     value: float
     error_bound: float
+
+
+class _Waiting:
+    """Stands for the power engine until the first step, so that who steps imports the compiler."""
+
+    method = "power"
+    converged = n_sweeps = 0
+    values = bounds = np.zeros(0)
+
+    def __init__(self, shape: tuple[int, int], start: Callable[[], PowerSVD]) -> None:
+        self._shape = shape
+        self.start = start
+
+    def factors(self, _k: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return no vectors yet."""
+        m, n = self._shape
+        return np.zeros((m, 0)), np.zeros((0, n))
+
+    def tail_norm(self, _k: int, norm: float) -> float:
+        """Return ‖W‖_F: nothing is known yet."""
+        return norm
 
 
 class SVDSteps(Iterator[Step]):
@@ -138,6 +159,8 @@ class SVDSteps(Iterator[Step]):
         try:
             self.stopped = self._options.stop is not None and self._options.stop()
             if not self.stopped:
+                if isinstance(self._engine, _Waiting):
+                    self._engine = self._engine.start()
                 self._engine.advance(self.max_rank)
         except InterruptedError:
             self.stopped = True
@@ -156,13 +179,16 @@ class SVDSteps(Iterator[Step]):
             and self._engine.converged < self.max_rank
         )
 
-    def _choose_engine(self) -> FullSVD | FactoredSVD | PowerSVD:
+    def _choose_engine(self) -> FullSVD | FactoredSVD | PowerSVD | _Waiting:
         if isinstance(self._matrix, LowRank) and self._options.method == "auto":
             return FactoredSVD(self._matrix)
         p = min(self.shape)
         small = p <= COMPLETE_UP_TO or self.max_rank > POWER_SHARE * p
         if self._options.method == "lapack" or (self._options.method == "auto" and small):
             return FullSVD(self._dense(), self._options.vectors)
+        return _Waiting(self.shape, self._start_power)
+
+    def _start_power(self) -> PowerSVD:
         from lora_bokeh.power import PowerSVD  # numba is imported only where it is needed
 
         return PowerSVD(self._dense(), self.frobenius_norm, self._options)
