@@ -16,7 +16,7 @@ LAYERS = {
     "L0": ["_kernels", "lora", "matrix", "formats"],
     "L1": [
         *("products", "small", "krylov", "factored", "options", "power", "lapack", "steps"),
-        *("svd", "spectrum", "targets", "loaders"),
+        *("svd", "spectrum", "targets", "loaders", "budget"),
     ],
     "L2": ["assets", "state", "sources", "figures", "widgets", "jobs", "opened", "view"],
     "L3": ["factorization", "explorer", "page", "export", "server"],
