@@ -1,8 +1,4 @@
-"""Bokeh figures over ColumnDataSources. They know no sliders and register no callbacks.
-
-A model whose colours follow light and dark carries the tag ``{"themed": {property: colour}}``;
-the names are those of ``css/palette.css``.
-"""
+"""Bokeh figures over ColumnDataSources. They know no sliders and register no callbacks."""
 
 from __future__ import annotations
 
@@ -10,7 +6,6 @@ from typing import Any
 
 from bokeh.models import (
     ColumnDataSource,
-    FixedTicker,
     HoverTool,
     LinearColorMapper,
     Model,
@@ -19,55 +14,19 @@ from bokeh.models import (
 from bokeh.plotting import figure
 
 from lora_bokeh.assets import light_palette
+from lora_bokeh.drawing import axes, blank_figure, empty, text, themed
 
-FONT = "Inter, system-ui, sans-serif"
 FACTORS_HEIGHT = 270  # px
 CURVE_HEIGHT = 320  # px
 
 
-def themed(model: Any, **colours: str) -> Any:
-    """Colour a model from the palette and tag it, so that the page recolours it when it changes."""
-    light = light_palette()
-    model.update(**{name: light[token] for name, token in colours.items()})
-    model.tags = [*model.tags, {"themed": colours}]
-    return model
-
-
-def _blank_figure(name: str, height: int, x_range: Range1d, y_range: Range1d) -> figure:
-    plot = figure(
-        name=name,
-        height=height,
-        sizing_mode="stretch_width",
-        x_range=x_range,
-        y_range=y_range,
-        tools="",
-        toolbar_location=None,
-        background_fill_color=None,
-        border_fill_color=None,
-        outline_line_color=None,
-        min_border=0,
-    )
-    plot.html_attributes = {"role": "figure"}
-    return plot
-
-
-def _text(plot: figure, name: str, colour: str, **fields: Any) -> Model:
-    """Draw a themed text renderer over an empty source of its own."""
-    columns = [value for value in fields.values() if isinstance(value, str)]
-    source = fields.pop("source", None) or _empty(*columns)
-    font = {"text_font": {"value": FONT}}
-    renderer = plot.text(source=source, name=name, **font, **fields)
-    themed(renderer.glyph, text_color=colour)
-    return renderer
-
-
 def factors_figure() -> figure:
     """Return the stage of ΔW = B · A: empty sources in pixels, which the page lays out to scale."""
-    plot = _blank_figure("factors", FACTORS_HEIGHT, Range1d(0, 640), Range1d(FACTORS_HEIGHT, 0))
+    plot = blank_figure("factors", FACTORS_HEIGHT, Range1d(0, 640), Range1d(FACTORS_HEIGHT, 0))
     plot.axis.visible = False
     plot.grid.visible = False
     mapper = themed_palette(LinearColorMapper(low=0, high=254))
-    image = _empty("image", "x", "y", "w", "h")
+    image = empty("image", "x", "y", "w", "h")
     plot.image("image", "x", "y", "w", "h", source=image, color_mapper=mapper, name="texture")
     full = _blocks(plot, "full", fill_color=None, line_width=1)
     themed(full.glyph, line_color="muted")
@@ -76,14 +35,14 @@ def factors_figure() -> figure:
     centred = {"text_align": {"value": "center"}}
     name_style = {"x": "middle", "y": "above", "text": "name", "text_font_size": {"value": "16px"}}
     bold = {"text_font_style": {"value": "bold"}}
-    _text(plot, "full-name", "ink", **name_style, **bold, **centred)
-    _text(plot, "factor-names", "accent-ink", **name_style, **bold, **centred)
+    text(plot, "full-name", "ink", **name_style, **bold, **centred)
+    text(plot, "factor-names", "accent-ink", **name_style, **bold, **centred)
     small = {"text_font_size": {"value": "12.5px"}, "text_baseline": {"value": "top"}}
-    _text(plot, "dims", "muted", x="middle", y="below", text="dims", **small, **centred)
+    text(plot, "dims", "muted", x="middle", y="below", text="dims", **small, **centred)
     sign = {"text_font_size": {"value": "22px"}, "text_baseline": {"value": "middle"}}
-    _text(plot, "signs", "muted", x="x", y="y", text="text", **sign, **centred)
+    text(plot, "signs", "muted", x="x", y="y", text="text", **sign, **centred)
     note = {"text_font_size": {"value": "12px"}, "text_baseline": {"value": "bottom"}}
-    _text(plot, "note", "muted", x="x", y="y", text="text", **note)
+    text(plot, "note", "muted", x="x", y="y", text="text", **note)
     tip = "@name is @dims: @count{0,0} parameters"
     plot.add_tools(HoverTool(renderers=[full, factors], tooltips=tip))
     return plot
@@ -97,7 +56,7 @@ def themed_palette(mapper: LinearColorMapper) -> LinearColorMapper:
 
 
 def _blocks(plot: figure, name: str, **style: Any) -> Model:
-    source = _empty("x", "y", "right", "bottom", "name", "dims", "count")
+    source = empty("x", "y", "right", "bottom", "name", "dims", "count")
     return plot.quad(
         left="x", right="right", top="y", bottom="bottom", source=source, name=name, **style
     )
@@ -112,14 +71,14 @@ def curve_figure(source: ColumnDataSource, ticks: list[int]) -> figure:
     last = ticks[-1]
     top = max([*source.data["residual"][:1], 0.0]) or 1.0
     x_range, y_range = Range1d(0.5, last + 0.5), Range1d(-0.03 * top, 1.1 * top)
-    plot = _blank_figure("curve", CURVE_HEIGHT, x_range, y_range)
+    plot = blank_figure("curve", CURVE_HEIGHT, x_range, y_range)
     plot.min_border_right = 12
-    _axes(plot, ticks)
-    shade = _empty("left", "right", "bottom", "top")
+    axes(plot, ticks, "rank r")
+    shade = empty("left", "right", "bottom", "top")
     past = plot.quad(source=shade, level="underlay", line_color=None, name="past-break-even")
     themed(past.glyph, fill_color="shade")
     unknown = plot.varea(
-        "rank", "low", "high", source=_empty("rank", "low", "high"), fill_alpha=0.55, name="band"
+        "rank", "low", "high", source=empty("rank", "low", "high"), fill_alpha=0.55, name="band"
     )
     themed(unknown.glyph, fill_color="accent-soft")
     _cursor(plot)
@@ -129,17 +88,13 @@ def curve_figure(source: ColumnDataSource, ticks: list[int]) -> figure:
         themed_dots(plot, source)
     _marker(plot)
     small = {"text_font_size": {"value": "12px"}, "text_baseline": {"value": "top"}}
-    _text(plot, "break-even", "muted", x="x", y="y", text="text", text_align="align", **small)
+    text(plot, "break-even", "muted", x="x", y="y", text="text", text_align="align", **small)
     plot.add_tools(_curve_hover(line))
     return plot
 
 
-def _empty(*columns: str) -> ColumnDataSource:
-    return ColumnDataSource({column: [] for column in columns})
-
-
 def _cursor(plot: figure) -> None:
-    ends = _empty("rank", "low", "high")
+    ends = empty("rank", "low", "high")
     cursor = plot.segment("rank", "low", "rank", "high", source=ends, name="cursor")
     cursor.glyph.line_dash = [5, 4]
     themed(cursor.glyph, line_color="accent")
@@ -152,31 +107,14 @@ def themed_dots(plot: figure, source: ColumnDataSource) -> None:
 
 
 def _marker(plot: figure) -> None:
-    source = _empty("rank", "residual", "text", "align", "shift")
+    source = empty("rank", "residual", "text", "align", "shift")
     dot = plot.scatter("rank", "residual", source=source, size=13, line_width=2.5, name="marker")
     themed(dot.glyph, fill_color="accent", line_color="card")
     style = {"text_font_style": {"value": "bold"}, "text_font_size": {"value": "13.5px"}}
-    _text(
+    text(
         plot, "marker-value", "accent-ink", x="rank", y="residual", text="text",
         text_align="align", x_offset="shift", y_offset={"value": -9}, source=source, **style,
     )  # fmt: skip
-
-
-def _axes(plot: figure, ticks: list[int]) -> None:
-    plot.xaxis.axis_label = "rank r"
-    plot.xaxis.ticker = FixedTicker(ticks=ticks)
-    plot.xgrid.visible = False
-    for axis in plot.axis:
-        axis.update(
-            axis_label_text_font=FONT, axis_label_text_font_style="normal",
-            major_label_text_font=FONT, major_label_text_font_size="12px",
-            axis_label_text_font_size="13px", minor_tick_line_color=None,
-        )  # fmt: skip
-        themed(
-            axis, axis_label_text_color="ink", major_label_text_color="muted",
-            axis_line_color="muted", major_tick_line_color="muted",
-        )  # fmt: skip
-    themed(plot.ygrid[0], grid_line_color="rule")
 
 
 def _curve_hover(line: Model) -> HoverTool:

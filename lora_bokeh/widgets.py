@@ -12,7 +12,7 @@ from panel.custom import Child, JSComponent
 from lora_bokeh.assets import bundle, stylesheet
 
 SIZE_BOUNDS = (2, 4096)  # what the sliders of d and k offer, unless the view was given more
-REDRAWN_ON = ("rank", "metric", "target", "targets", "d", "k", "show_full_matrix", "paint")
+REDRAWN_ON = ("rank", "metric", "target", "targets", "d", "k", "show_full_matrix", "kept", "paint")
 REDRAW = "redraw.execute(source)"
 
 
@@ -36,6 +36,11 @@ class Shell(JSComponent):
     cancels = param.Integer(default=0, doc="Counts the clicks on cancel.")
     extensions = param.Integer(default=0, doc="Counts the clicks on more ranks.")
     hosted = param.Boolean(default=True, doc="Whether there is a Python to compute more.")
+    index = param.List(default=[], doc="Rows of the list of matrices, of a file with many.")
+    plans = param.Dict(default={}, doc="Ways to choose a rank for each, and what they come to.")
+    kept = param.List(default=[], doc="Rank of each by the plan shown; the page's own.")
+    rules = param.List(default=[], doc="Rank rules: name, title, formula and source.")
+    thresholds = param.List(default=[], doc="Stops of the rules' threshold.")
     heading = param.String(default="", doc="Heading; {rank} stands for the rank.")
     notice = param.String(default="", doc="What went wrong, shown above the figures.")
     show_full_matrix = param.Boolean(default=True, doc="Whether ΔW is drawn beside its factors.")
@@ -45,11 +50,12 @@ class Shell(JSComponent):
     paint = param.Dict(default={}, doc="Palette and paint count; the page's own, never sent back.")
     factors = Child(default=None, allow_None=True, doc="Figure of ΔW = B · A.")
     curve = Child(default=None, allow_None=True, doc="Figure of the residual curve.")
+    map = Child(default=None, allow_None=True, doc="Heat map of the ranks kept.")
 
     settle: Callable[[], None] = staticmethod(lambda: None)  # waits for all that is computed
 
     _esm = bundle("shell.mjs")
-    _stylesheets = [stylesheet("palette.css", "shell.css")]  # noqa: RUF012
+    _stylesheets = [stylesheet("palette.css", "shell.css", "file.css")]  # noqa: RUF012
 
     def __init__(self, **params: Any) -> None:
         super().__init__(sizing_mode="stretch_width", **params)

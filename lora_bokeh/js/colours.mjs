@@ -11,16 +11,23 @@ export function readColours(element) {
 const channels = (hex) => [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16));
 const hex = (rgb) => "#" + rgb.map((c) => Math.round(c).toString(16).padStart(2, "0")).join("");
 
+const mixColours = (from, to, t) => hex(channels(from).map((c, i) => c + t * (channels(to)[i] - c)));
+
 /** A diverging palette of 255 colours, centred at zero. */
 export function divergingPalette({ negative, zero, positive }) {
-  const mix = (from, to, t) => hex(channels(from).map((c, i) => c + t * (channels(to)[i] - c)));
   return Array.from({ length: 255 }, (_, i) =>
-    i < 127 ? mix(zero, negative, (127 - i) / 127) : mix(zero, positive, (i - 127) / 127),
+    i < 127 ? mixColours(zero, negative, (127 - i) / 127) : mixColours(zero, positive, (i - 127) / 127),
   );
+}
+
+/** Colours from nothing to much. */
+function sequentialPalette({ card, accent }) {
+  return Array.from({ length: 64 }, (_, i) => mixColours(card, accent, 0.05 + (0.8 * i) / 63));
 }
 
 function themedValue(model, property, colours, token) {
   if (token === "diverging") return divergingPalette(colours);
+  if (token === "sequential") return sequentialPalette(colours);
   const isSpec = typeof model[property] === "object" && model[property] !== null;
   return isSpec ? { value: colours[token] } : colours[token];
 }

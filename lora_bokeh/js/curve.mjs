@@ -1,12 +1,8 @@
 import { along, exactRanks } from "./arithmetic.mjs";
+import { QUIET, columnsOf, nameFigure, setColumns } from "./bokeh.mjs";
 import { formatRank, formatSignificant } from "./format.mjs";
 import { Spring } from "./spring.mjs";
 import { curveName, quantityText } from "./wording.mjs";
-
-const QUIET = { sync: false };
-
-/** Columns of a source from its rows; `like` names them where there is no row. */
-const rows = (list, like) => Object.fromEntries(Object.keys(like).map((name) => [name, list.map((row) => row[name])]));
 
 /** Residual against rank in a Bokeh figure: the curve, the marker and the dashed cursor. */
 export class CurveView {
@@ -16,17 +12,9 @@ export class CurveView {
     this.morph = null;
   }
 
-  source(name) {
-    return this.figure.renderers.find((renderer) => renderer.name === name).data_source;
-  }
-
-  set(name, data) {
-    this.source(name).setv({ data }, QUIET);
-  }
-
   show(now, { transition }) {
     const { curve, metric, rank } = now;
-    this.figure.setv({ html_attributes: { role: "figure", "aria-label": curveName(now) } }, QUIET);
+    nameFigure(this.figure, curveName(now));
     if (curve !== this.curve || metric !== this.metric) this.change(curve, metric, transition);
     this.rank ??= new Spring(rank, (shown) => this.drawMarker(shown));
     this.rank.to(rank, transition);
@@ -71,10 +59,10 @@ export class CurveView {
     const { rank, frobenius, spectral, captured } = curve;
     const columns = { rank, residual: values, frobenius, spectral, captured };
     const data = Object.fromEntries(Object.entries(columns).map(([name, column]) => [name, column.slice(0, known)]));
-    this.set("curve", data);
+    setColumns(this.figure, "curve", data);
     const from = known < rank.length ? Math.max(known - 1, 0) : rank.length;
     const low = curve.low ? curve.low[metric] : values;
-    this.set("band", { rank: rank.slice(from), low: low.slice(from), high: values.slice(from) });
+    setColumns(this.figure, "band", { rank: rank.slice(from), low: low.slice(from), high: values.slice(from) });
   }
 
   /** From the break-even rank on the frame is shaded, if the axis goes that far. */
@@ -84,8 +72,8 @@ export class CurveView {
     const late = x - 1 > 0.6 * (end - 1) && end > 1;
     const shade = { left: x, right: this.figure.x_range.end, bottom: this.bottom, top: this.top };
     const label = { x, y: 0.985 * this.top, text: ` break-even r = ${formatRank(x)} `, align: late ? "right" : "left" };
-    this.set("past-break-even", rows(x < end ? [shade] : [], shade));
-    this.set("break-even", rows(x < end ? [label] : [], label));
+    setColumns(this.figure, "past-break-even", columnsOf(x < end ? [shade] : [], ...Object.keys(shade)));
+    setColumns(this.figure, "break-even", columnsOf(x < end ? [label] : [], ...Object.keys(label)));
   }
 
   /** The residual where the marker rests; between ranks, on the move, where it is on the line. */
@@ -97,9 +85,9 @@ export class CurveView {
     const y = along(this.values, rank);
     const count = this.values.length;
     const left = count > 1 && (rank - 1) / (count - 1) > 0.8;
-    this.set("marker", {
+    setColumns(this.figure, "marker", {
       rank: [rank], residual: [y], text: [this.markerText(rank, y)], align: [left ? "right" : "left"], shift: [left ? -6 : 9],
     });
-    this.set("cursor", { rank: [rank], low: [this.bottom], high: [this.top] });
+    setColumns(this.figure, "cursor", { rank: [rank], low: [this.bottom], high: [this.top] });
   }
 }

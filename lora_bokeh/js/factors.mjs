@@ -1,11 +1,9 @@
+import { columnsOf, nameFigure, setColumns } from "./bokeh.mjs";
 import { layoutBlocks } from "./geometry.mjs";
 import { Spring } from "./spring.mjs";
 import { factorsName } from "./wording.mjs";
 
 const NOTE = "* 3 px thick, to be seen: not to scale";
-
-/** Columns of one ColumnDataSource from a list of rows. */
-const columns = (rows, ...names) => Object.fromEntries(names.map((name) => [name, rows.map((row) => row[name])]));
 
 /** ΔW = B · A in a Bokeh figure. ΔW stands still; B and A follow the rank on a spring. */
 export class FactorsView {
@@ -14,21 +12,12 @@ export class FactorsView {
     this.spring = null;
   }
 
-  source(name) {
-    return this.figure.renderers.find((renderer) => renderer.name === name).data_source;
-  }
-
-  set(name, data) {
-    this.source(name).setv({ data }, { sync: false });
-  }
-
   show(now, { texture, showFull, transition }) {
     this.now = now;
     this.showFull = showFull;
     if (this.texture !== texture) this.placed = null;
     this.texture = texture;
-    const quiet = { sync: false };
-    this.figure.setv({ html_attributes: { role: "figure", "aria-label": factorsName(now) } }, quiet);
+    nameFigure(this.figure, factorsName(now));
     this.spring ??= new Spring(now.rank, (rank) => this.draw(rank));
     this.spring.to(now.rank, transition);
   }
@@ -40,9 +29,9 @@ export class FactorsView {
     this.fitFrame(width, height);
     const { blocks, signs } = layoutBlocks({ width, height, d, k, rank, end, showFull: this.showFull });
     this.drawBlocks(blocks.map((block) => this.labelled(block)));
-    this.set("signs", columns(signs, "x", "y", "text"));
+    setColumns(this.figure, "signs", columnsOf(signs, "x", "y", "text"));
     const note = blocks.some((block) => block.thin) ? [NOTE] : [];
-    this.set("note", { x: note.map(() => 2), y: note.map(() => height - 6), text: note });
+    setColumns(this.figure, "note", { x: note.map(() => 2), y: note.map(() => height - 6), text: note });
   }
 
   fitFrame(width, height) {
@@ -72,11 +61,11 @@ export class FactorsView {
   drawBlocks(blocks) {
     const [factors, full] = [blocks.filter((b) => b.name !== "ΔW"), blocks.filter((b) => b.name === "ΔW")];
     const shape = ["x", "y", "right", "bottom", "name", "dims", "count"];
-    this.set("factors", columns(factors, ...shape));
-    this.set("full", columns(full, ...shape));
-    this.set("factor-names", columns(factors, "middle", "above", "name"));
-    this.set("full-name", columns(full, "middle", "above", "name"));
-    this.set("dims", columns(blocks, "middle", "below", "dims"));
+    setColumns(this.figure, "factors", columnsOf(factors, ...shape));
+    setColumns(this.figure, "full", columnsOf(full, ...shape));
+    setColumns(this.figure, "factor-names", columnsOf(factors, "middle", "above", "name"));
+    setColumns(this.figure, "full-name", columnsOf(full, "middle", "above", "name"));
+    setColumns(this.figure, "dims", columnsOf(blocks, "middle", "below", "dims"));
     this.placeTexture(full);
   }
 
@@ -85,6 +74,6 @@ export class FactorsView {
     const place = full.map((b) => [b.x, b.y, b.w, b.h].join()).join();
     if (place === this.placed) return;
     this.placed = place;
-    this.set("texture", { image: full.map(() => this.texture), ...columns(full, "x", "y", "w", "h") });
+    setColumns(this.figure, "texture", { image: full.map(() => this.texture), ...columnsOf(full, "x", "y", "w", "h") });
   }
 }

@@ -2,18 +2,21 @@ import { situation } from "./arithmetic.mjs";
 import { applyColours } from "./colours.mjs";
 import { CurveView } from "./curve.mjs";
 import { FactorsView } from "./factors.mjs";
+import { MapView } from "./map.mjs";
 
 // What each explorer of the page has drawn, keyed by its state: two explorers share nothing.
 const drawn = new WeakMap();
 
 function viewsOf(state) {
   const known = drawn.get(state);
-  if (known?.factorsFigure === state.factors && known?.curveFigure === state.curve) return known;
+  if (known?.factorsFigure === state.factors && known?.curveFigure === state.curve && known?.mapFigure === state.map) return known;
   const views = {
     factorsFigure: state.factors,
     curveFigure: state.curve,
     factors: state.factors && new FactorsView(state.factors),
     curve: state.curve && new CurveView(state.curve),
+    map: state.map && new MapView(state.map),
+    mapFigure: state.map,
     paint: null,
   };
   drawn.set(state, views);
@@ -23,7 +26,7 @@ function viewsOf(state) {
 function paintColours(views, paint) {
   if (!paint.colours || JSON.stringify(paint.colours) === views.paint) return;
   views.paint = JSON.stringify(paint.colours);
-  for (const figure of [views.factorsFigure, views.curveFigure]) if (figure) applyColours(figure, paint.colours);
+  for (const figure of [views.factorsFigure, views.curveFigure, views.mapFigure]) if (figure) applyColours(figure, paint.colours);
 }
 
 /** Bring both figures to the state: rank, metric, target, shape, palette. Called on each change. */
@@ -36,5 +39,6 @@ export default function redraw(_args, state) {
     showFull: state.show_full_matrix,
     transition: state.transition.factors,
   });
+  views.map?.show(state.index, state.kept, state.target);
   if (now.curve) views.curve?.show(now, { transition: state.transition.curve });
 }

@@ -2,7 +2,11 @@ import { clamp, situation } from "./arithmetic.mjs";
 import { readColours } from "./colours.mjs";
 import { metricRadios, rankSlider, sizeSlider, targetChooser } from "./controls.mjs";
 import { h, setText } from "./dom.mjs";
+import { indexPanel } from "./index.mjs";
+import { matrixAt } from "./map.mjs";
 import { figureCard, headPanel, progressPanel, readoutPanel } from "./panels.mjs";
+import { planPanel } from "./plan.mjs";
+import { rulesPanel } from "./rules.mjs";
 import { summary } from "./wording.mjs";
 
 const SETTLED = 250; // ms without a change before the live region speaks
@@ -27,15 +31,20 @@ function build(model, data) {
     target: model.curve && targetChooser((target) => change(data, { target })),
     factors: model.factors && figureCard("factors", "The update and its factors, to scale", model.get_child("factors")),
     curve: model.curve && figureCard("curve", "Reconstruction residual by rank", model.get_child("curve")),
+    index: indexPanel((target) => change(data, { target })),
+    map: model.map && figureCard("map", "Rank kept, by layer and module", model.get_child("map")),
+    plan: planPanel(`plan-${++instances}`, (kept) => data.setv({ kept }, { sync: false })),
     readout: readoutPanel(),
+    rules: rulesPanel((rank) => change(data, { rank })),
     progress: progressPanel(() => { model.cancels += 1; }, () => { model.extensions += 1; }),
     status: { element: h("div", { class: "status", role: "status", "aria-live": "polite" }) },
   };
-  const { head, rank, rows, columns, metric, target, factors, curve, readout, progress, status } = parts;
+  const { head, index, map, plan, rank, rows, columns, metric, target, factors, curve, readout, rules, progress, status } = parts;
   const elements = (...some) => some.map((part) => part?.element ?? part).filter((element) => element instanceof Node);
+  const side = h("div", { class: "side" }, ...elements(readout, rules));
   const layout = factors && curve ? "explorer" : "explorer one-figure";
   const bar = h("div", { class: "bar" }, ...elements(rank, rows, columns, metric, target, progress));
-  const element = h("div", { class: layout }, ...elements(head, bar, factors, curve, readout, status));
+  const element = h("div", { class: layout }, ...elements(head, index, map, plan, bar, factors, curve, side, status));
   return { ...parts, element };
 }
 
@@ -50,6 +59,10 @@ function show(parts, model) {
   parts.curve?.show(now, parts.factors ? "ΔW" : "W");
   parts.readout.show(now, { showCounts: Boolean(parts.factors), alpha: model.alpha });
   parts.progress.show(model);
+  parts.plan.show(model);
+  parts.index.show(model, model.kept);
+  parts.index.element.hidden = !model.index.length;
+  parts.rules.show(now, model);
   parts.readout.element.hidden = !model.show_parameter_count;
   parts.element.classList.toggle("no-readout", !model.show_parameter_count);
   return now;
@@ -76,7 +89,7 @@ function followPointer(data, figure) {
 function keepPainted(model, data, el) {
   let count = 0;
   const paint = () => data.setv({ paint: { count: ++count, colours: readColours(el) } }, { sync: false });
-  for (const figure of [model.factors, model.curve]) {
+  for (const figure of [model.factors, model.curve, model.map]) {
     for (const side of ["inner_width", "inner_height"]) figure?.properties[side].change.connect(paint);
   }
   const scheme = window.matchMedia("(prefers-color-scheme: dark)");
@@ -95,8 +108,12 @@ export function render({ model, data, el }) {
   };
   setText(parts.status.element, summary(show(parts, model)));
   model.on("growth", () => grow(data));
-  model.on(["progress", "rank", "metric", "target", "targets", "d", "k", "notice", "alpha", "heading", "show_parameter_count"], update);
+  model.on(["progress", "index", "plans", "kept", "rank", "metric", "target", "targets", "d", "k", "notice", "alpha", "heading", "show_parameter_count"], update);
   if (model.curve) followPointer(data, model.curve);
+  model.map?.on_event("tap", (event) => {
+    const target = matrixAt(event, model.map);
+    if (target !== null) change(data, { target });
+  });
   keepPainted(model, data, el);
   return parts.element;
 }

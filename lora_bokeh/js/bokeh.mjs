@@ -1,0 +1,24 @@
+// The few things that every figure needs.
+
+/** Derived state never goes back to Python. */
+export const QUIET = { sync: false };
+
+/** The source of a figure's renderer, by the renderer's name. */
+export function sourceOf(figure, name) {
+  return figure.renderers.find((renderer) => renderer.name === name).data_source;
+}
+
+/** Replace the columns that a renderer is drawn from. */
+export function setColumns(figure, name, data) {
+  sourceOf(figure, name).setv({ data }, QUIET);
+}
+
+/** Name a figure for assistive technology. */
+export function nameFigure(figure, label) {
+  figure.setv({ html_attributes: { role: "figure", "aria-label": label } }, QUIET);
+}
+
+/** Columns of a source from its rows, under the names given. */
+export function columnsOf(rows, ...names) {
+  return Object.fromEntries(names.map((name) => [name, rows.map((row) => row[name])]));
+}

@@ -1,0 +1,68 @@
+import { formatPercent } from "./format.mjs";
+import { h, setText } from "./dom.mjs";
+
+// The resize panel. Every plan was computed in Python; here one is looked up.
+
+/** 797184 → "0.80 MB", 5200 → "5.2 kB". */
+export function formatBytes(n) {
+  for (const [unit, name] of [[1e9, "GB"], [1e6, "MB"], [1e3, "kB"]]) {
+    if (n >= unit) return `${(n / unit).toFixed(n >= 100 * unit ? 0 : n >= 10 * unit ? 1 : 2)} ${name}`;
+  }
+  return `${n} bytes`;
+}
+
+/** The plan at a stop of one way of choosing ranks. */
+export function planAt(plans, way, stop) {
+  const { labels, ranks, bytes, energy, commands } = plans.ways[way];
+  const i = Math.min(stop, labels.length - 1);
+  return { label: labels[i], ranks: ranks[i], bytes: bytes[i], energy: energy[i], command: commands[i] };
+}
+
+/** What a plan comes to, in one sentence. */
+export function planSentence(plan, before) {
+  const share = before > 0 ? ` (${formatPercent(plan.bytes / before)} of ${formatBytes(before)})` : "";
+  return `${plan.label}: ${formatBytes(plan.bytes)}${share}, ${formatPercent(plan.energy)} of the energy retained`;
+}
+
+/** Choose ranks for all matrices at once; see bytes, energy and the command that would do it. */
+export function planPanel(group, onPlan) {
+  let plans = null;
+  const stop = {};
+  const radios = h("div", { class: "metric", role: "radiogroup", "aria-label": "choose ranks by" });
+  const range = h("input", { type: "range", min: 0, step: 1, "aria-label": "plan", oninput: () => choose(Number(range.value)) });
+  const sentence = h("p", { class: "sentence", role: "note" });
+  const command = h("code");
+  const copy = h("button", { type: "button", onclick: () => navigator.clipboard?.writeText(command.textContent) }, "Copy");
+  const element = h("section", { class: "card plan", "aria-label": "resize" }, h("h2", {}, "Resize: which ranks, what they keep"),
+    h("div", { class: "ways" }, radios, range), sentence, h("div", { class: "command" }, command, copy));
+  let way = null;
+  const current = () => planAt(plans, way, stop[way]);
+  const draw = () => {
+    const plan = current();
+    range.max = plans.ways[way].labels.length - 1;
+    range.value = stop[way];
+    range.style.setProperty("--share", `${(100 * range.value) / Math.max(range.max, 1)}%`);
+    range.setAttribute("aria-valuetext", planSentence(plan, plans.before));
+    setText(sentence, planSentence(plan, plans.before));
+    setText(command, plan.command);
+  };
+  const choose = (i) => { stop[way] = i; draw(); onPlan(current().ranks); };
+  const pick = (name) => { way = name; stop[way] ??= plans.ways[way].start; draw(); onPlan(current().ranks); };
+  const build = () => radios.replaceChildren(...Object.entries(plans.ways).map(([name, { title }]) => {
+    const input = h("input", { type: "radio", name: group, value: name, onchange: () => pick(name) });
+    input.checked = name === way;
+    return h("label", {}, input, title);
+  }));
+  const show = (state) => {
+    element.hidden = !state.plans?.ways;
+    if (element.hidden || plans === state.plans) return;
+    plans = state.plans;
+    Object.keys(stop).forEach((name) => delete stop[name]);
+    way = plans.first;
+    stop[way] = plans.ways[way].start;
+    build();
+    draw();
+    onPlan(current().ranks);
+  };
+  return { element, show };
+}

@@ -1,0 +1,62 @@
+import { h, setText } from "./dom.mjs";
+
+// Which rank, by which rule. Every rank was computed in Python; here it is looked up and chosen.
+
+/** A rule's answer at a stop of the threshold: a rank, or bounds on it where not all is known. */
+export function ruleAnswer(answers, rule, stop) {
+  const answer = answers[rule.name];
+  const [low, high] = answer[Math.min(stop, answer.length - 1)];
+  return { low, high, exact: low === high };
+}
+
+/** "144", "at least 65", "65 to 90", or "–" where a rule has nothing to say. */
+export function answerText({ low, high, exact }, last) {
+  if (low === null) return "–";
+  if (exact) return String(low);
+  return high === null || high >= last ? `at least ${low}` : `${low} to ${high}`;
+}
+
+function ruleRow(rule, answer, state, end, onRank) {
+  const rank = Math.min(Math.max(answer.low ?? 0, 1), end);
+  const choose = h("button", {
+    type: "button",
+    disabled: answer.low === null,
+    "aria-label": `${rule.title}: rank ${answerText(answer, end)}, set it`,
+    "aria-pressed": String(rank === state.rank),
+    onclick: () => onRank(rank),
+  }, answerText(answer, Infinity));
+  const name = h("th", { scope: "row", title: rule.source }, rule.title, h("span", { class: "formula" }, rule.formula));
+  return h("tr", {}, name, h("td", {}, choose));
+}
+
+/** The table rule → rank, with one threshold for the rules that have one. */
+export function rulesPanel(onRank) {
+  let [state, now] = [null, null];
+  let stop = null;
+  const value = h("output", { "aria-hidden": "true" });
+  const range = h("input", { type: "range", min: 0, step: 1, oninput: () => { stop = Number(range.value); draw(); } });
+  const label = h("label", { class: "slider" }, h("span", {}, "threshold t"), range, value);
+  const body = h("tbody");
+  const table = h("table", {}, h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "rule"), h("th", { scope: "col" }, "rank"))), body);
+  const element = h("section", { class: "card rules", "aria-label": "rank rules" }, h("h2", {}, "Which rank, by which rule"), label, table);
+  const draw = () => {
+    const { thresholds, rules } = state;
+    const focused = body.getRootNode().activeElement?.getAttribute("aria-label")?.split(":")[0];
+    range.max = thresholds.length - 1;
+    range.value = stop;
+    range.style.setProperty("--share", `${(100 * stop) / Math.max(thresholds.length - 1, 1)}%`);
+    const text = `${+(100 * thresholds[stop]).toFixed(2)} %`;
+    range.setAttribute("aria-valuetext", text);
+    setText(value, text);
+    body.replaceChildren(...rules.map((rule) => ruleRow(rule, ruleAnswer(now.curve.answers, rule, stop), now, now.end, onRank)));
+    if (focused) [...body.querySelectorAll("button")].find((b) => b.getAttribute("aria-label").startsWith(`${focused}:`))?.focus();
+  };
+  const show = (situation, model) => {
+    [now, state] = [situation, model];
+    element.hidden = !model.rules.length || !now.curve?.answers;
+    if (element.hidden) return;
+    stop ??= model.thresholds.indexOf(0.9);
+    draw();
+  };
+  return { element, show };
+}
