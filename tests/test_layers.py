@@ -16,7 +16,7 @@ LAYERS = {
     "L0": ["_kernels", "lora", "matrix", "formats"],
     "L1": [
         *("products", "small", "krylov", "factored", "options", "power", "lapack", "steps"),
-        *("svd", "spectrum", "targets", "loaders", "budget"),
+        *("svd", "spectrum", "targets", "loaders", "budget", "spool", "writers"),
     ],
     "L2": [
         "assets",
