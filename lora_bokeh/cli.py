@@ -133,6 +133,7 @@ def _view_maker(
 ) -> tuple[Callable[[], Any], str]:
     """Return a maker of explorers, which share one matrix read once, and a title."""
     from lora_bokeh.loaders import open_tensor
+    from lora_bokeh.lora import LowRank
     from lora_bokeh.matrix import check_matrix, check_rank
 
     if source is None:
@@ -141,9 +142,11 @@ def _view_maker(
         title = "LoRA explorer"
     else:
         stored = open_tensor(source, tensor)
-        w = check_matrix(stored.read())
-        w.setflags(write=False)  # the views of all tabs look at it
-        title = " · ".join(filter(None, [Path(source).name, stored.info.name]))
+        w = stored.read()
+        if not isinstance(w, LowRank):  # which has checked its factors
+            w = check_matrix(w)
+            w.setflags(write=False)  # the views of all tabs look at it
+        title = " · ".join(filter(None, [Path(source).name, stored.name]))
         options |= {"target_matrix": w, "name": title}
         if max_rank is not None:
             check_rank(max_rank, min(w.shape), "max_rank")
@@ -175,7 +178,7 @@ def curve(source: str, tensor: str | None, output_format: str, every: bool, **op
     with bad_input(source):
         stored = open_tensor(source, tensor)
         spectrum = computed_spectrum(source, stored.read(), **options)
-        result = cli_output.Curve(source, stored.info.name, spectrum)
+        result = cli_output.Curve(source, stored.name, spectrum)
     text: dict[str, Callable[..., str]] = {
         "table": partial(cli_output.curve_table, every=every),
         "json": cli_output.curve_json,

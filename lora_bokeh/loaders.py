@@ -1,53 +1,122 @@
-"""Files to matrices: ``.npy``, ``.npz``, ``.csv``, ``.safetensors`` or a folder that holds one.
+"""Files to matrices: the one door to arrays, checkpoints and LoRA adapters.
 
 What a file holds is listed without reading its entries; the chosen matrix is memory-mapped where
-the format allows it. Its entries are checked by :func:`lora_bokeh.matrix.check_matrix`, the door
-of the engine, not here.
+the format allows it. The entries of plain matrices are checked by
+:func:`lora_bokeh.matrix.check_matrix`, the door of the engine, not here.
 """
 
 from __future__ import annotations
 
 import difflib
 import os
-import stat
-from collections.abc import Callable, Sequence
-from importlib import import_module
+from collections.abc import Sequence
+from dataclasses import replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import numpy as np
 
+from lora_bokeh.formats import difference as differences
+from lora_bokeh.formats import plain
+from lora_bokeh.formats.opening import READERS, open_container
+from lora_bokeh.formats.places import places
+from lora_bokeh.formats.registry import understood
+from lora_bokeh.formats.source import Entry, Source
 from lora_bokeh.formats.stored import SourceError, Stored, TensorInfo
+from lora_bokeh.formats.text import listing
+from lora_bokeh.lora import LowRank
 
-__all__ = ["SourceError", "Stored", "TensorInfo", "list_tensors", "load", "open_tensor"]
+__all__ = [
+    "READERS",
+    "Entry",
+    "Source",
+    "SourceError",
+    "Stored",
+    "TensorInfo",
+    "difference",
+    "list_tensors",
+    "load",
+    "open_source",
+    "open_tensor",
+    "select",
+]
 
-READERS = {  # suffix: (module, function), so that a .npy does not import safetensors
-    ".npy": ("npy", "npy_tensors"),
-    ".npz": ("npy", "npz_tensors"),
-    ".csv": ("delimited", "tensors"),
-    ".safetensors": ("safetensors", "tensors"),
-}
-PICKLES = {".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle"}
-NAMES_SHOWN = 20  # of the tensors an error lists
+WILDCARDS = "*?["
 
-Source = str | os.PathLike[str]
+FilePath = str | os.PathLike[str]
 
 
-def load(source: Source, tensor: str | None = None) -> np.ndarray:
-    """Return a matrix out of a file.
+def open_source(path: FilePath) -> Source:
+    """Return what is in a file or folder: its matrices or LoRA pairs, to be read one by one.
+
+    Parameters
+    ----------
+    path : str or path
+        A ``.npy``, ``.npz``, ``.csv`` or ``.safetensors`` file, the ``.safetensors.index.json`` of
+        a sharded checkpoint, or a folder: of a PEFT adapter, of such a checkpoint, or with one
+        ``.safetensors`` file in it.
+
+    Returns
+    -------
+    Source
+        Its entries, what else is in it, and notes on everything that is not obvious.
+
+    Raises
+    ------
+    SourceError
+        A ValueError which says in one sentence what is wrong with the file.
+    """
+    return _placed(understood(open_container(Path(path))))
+
+
+def difference(
+    base: FilePath | Source,
+    tuned: FilePath | Source,
+    include: differences.Patterns = None,
+    exclude: differences.Patterns = None,
+) -> Source:
+    """Return the source of tuned − base, its tensors matched by name.
+
+    Parameters
+    ----------
+    base, tuned : str, path or Source
+        Two checkpoints: files, folders or sharded.
+    include, exclude : str or sequence of str, optional
+        Shell patterns of names: which tensors to compare, and which of these not. Default: all.
+
+    Returns
+    -------
+    Source
+        One entry for each matrix that both have in the same shape; :meth:`Entry.read` reads its
+        two tensors and subtracts in float32 (float64 where both are), and
+        :meth:`Entry.rounding_error` tells the floor that storage in half precision leaves. What
+        has no counterpart is in ``leftovers`` and ``notes``; ``tensors`` are the tuned ones.
+
+    Raises
+    ------
+    SourceError
+        One of them cannot be read, is an adapter, or nothing matches.
+    """
+    first, second = (s if isinstance(s, Source) else open_source(s) for s in (base, tuned))
+    return _placed(differences.difference(first, second, include, exclude))
+
+
+def load(source: FilePath, tensor: str | None = None) -> np.ndarray | LowRank:
+    """Return a matrix out of a file, or a pair out of an adapter.
 
     Parameters
     ----------
     source : str or path
-        A ``.npy``, ``.npz``, ``.csv`` or ``.safetensors`` file, or a folder that holds exactly
-        one ``.safetensors`` file.
+        As for :func:`open_source`.
     tensor : str, optional
-        Which tensor of a ``.npz`` or ``.safetensors``; may be left out where one is 2-D.
+        Which module of an adapter, or which tensor; may be left out where there is one pair or
+        one matrix.
 
     Returns
     -------
-    ndarray of shape (m, n)
-        In the file's dtype (``.csv``: float64; bfloat16 and float8 by ml_dtypes). A read-only
-        view of the file for ``.npy`` and ``.safetensors``.
+    ndarray of shape (m, n) or LowRank
+        A matrix in the file's dtype (``.csv``: float64; bfloat16 and float8 by ml_dtypes), a
+        read-only view of the file for ``.npy`` and ``.safetensors``; a pair with its scale.
 
     Raises
     ------
@@ -57,124 +126,108 @@ def load(source: Source, tensor: str | None = None) -> np.ndarray:
     return open_tensor(source, tensor).read()
 
 
-def list_tensors(source: Source) -> list[TensorInfo]:
+def list_tensors(source: FilePath) -> list[TensorInfo]:
     """Return name, shape, dtype and bytes of everything in a file; see :func:`load`.
+
+    Of an adapter they are its pairs: module, shape of ΔW, dtype and bytes of the factors.
 
     Raises
     ------
     SourceError
         The file cannot be read.
     """
-    return [stored.info for stored in _stored(source)]
+    container = open_container(Path(source))
+    found = understood(container)
+    if not found.is_adapter:
+        return [stored.info for stored in container.stored]
+    return [TensorInfo(e.name, e.shape, e.dtype, e.nbytes) for e in found.entries]
 
 
-def open_tensor(source: Source, tensor: str | None = None) -> Stored:
-    """Return the matrix :func:`load` would read, with its name and before it is read."""
-    path, tensors = Path(source), _stored(source)
-    stored = _by_name(path, tensors, tensor) if tensor is not None else _only_one(path, tensors)
-    name, shape = stored.info.name, stored.info.shape
-    what = "the array" if name is None else f"tensor {name!r}"
-    if len(shape) != 2:
-        raise SourceError(
-            path, f"{what} is {len(shape)}-D, of shape {shape}; {_advice(shape)} to get a matrix"
-        )
-    if 0 in shape:
-        raise SourceError(path, f"{what} is empty: its shape is {shape}")
-    return stored
+def open_tensor(source: FilePath | Source, tensor: str | None = None) -> Entry:
+    """Return the entry that :func:`load` would read, before it is read."""
+    if isinstance(source, Source):
+        found, stored = source, tuple(source.tensors.values())
+    else:
+        container = open_container(Path(source))
+        found, stored = _placed(understood(container)), container.stored
+    if tensor is None:
+        return _only_one(found, stored)
+    return _by_name(found, stored, tensor)
 
 
-def _stored(source: Source) -> list[Stored]:
-    path = _regular_file(Path(source))
-    suffix = path.suffix.lower()
-    if suffix in PICKLES:
-        raise SourceError(
-            path,
-            f"{suffix} files are pickles, which can run code and are never opened; convert it "
-            "where you trust it: safetensors.torch.save_file(torch.load(path), new_path)",
-        )
-    if suffix not in READERS:
-        raise SourceError(path, f"unknown kind of file; these are read: {', '.join(READERS)}")
-    try:
-        return _reader(suffix)(path)
-    except OSError as error:
-        raise SourceError(path, _reason(error)) from None
+def select(source: Source, pattern: str) -> tuple[Entry, ...]:
+    """Return the entries whose names fit a shell pattern; of a plain name, the one it names.
+
+    Raises
+    ------
+    SourceError
+        None does.
+    """
+    exact = tuple(entry for entry in source.entries if entry.name == pattern)
+    if exact or not any(c in pattern for c in WILDCARDS):
+        return exact or (open_tensor(source, pattern),)
+    found = tuple(e for e in source.entries if fnmatchcase(str(e.name), pattern))
+    if not found:
+        names = [str(entry.name) for entry in source.entries]
+        raise SourceError(source.path, f"no name fits {pattern!r}; it holds {listing(names)}")
+    return found
 
 
-def _reader(suffix: str) -> Callable[[Path], list[Stored]]:
-    module, function = READERS[suffix]
-    return getattr(import_module(f"lora_bokeh.formats.{module}"), function)
+def _placed(source: Source) -> Source:
+    """Return the source with layer and module of each entry."""
+    where = places([entry.name or "" for entry in source.entries])
+    entries = (
+        replace(entry, layer=layer, module=module)
+        for entry, (layer, module) in zip(source.entries, where, strict=True)
+    )
+    return replace(source, entries=tuple(entries))
 
 
-def _regular_file(path: Path) -> Path:
-    """Return the non-empty regular file at ``path``, or inside it if it is an adapter folder."""
-    try:
-        status = path.stat()
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        raise _unreachable(path, error) from None
-    if stat.S_ISDIR(status.st_mode):
-        return _regular_file(_inside(path))
-    if not stat.S_ISREG(status.st_mode):
-        raise SourceError(path, "not a regular file (a device, pipe or socket)")
-    if status.st_size == 0:
-        raise SourceError(path, "the file is empty")
-    return path
-
-
-def _inside(folder: Path) -> Path:
-    """Return the one ``.safetensors`` file of a folder."""
-    found = sorted(folder.glob("*.safetensors"))
-    if len(found) != 1:
-        names = f": {_listing([file.name for file in found])}" if found else ""
-        raise SourceError(
-            folder,
-            f"a directory with {len(found)} .safetensors files in it{names}; name one file",
-        )
-    return found[0]
-
-
-def _unreachable(path: Path, error: OSError | ValueError) -> SourceError:
-    if isinstance(error, FileNotFoundError) and path.is_symlink():
-        target = str(path.readlink())
-        return SourceError(path, f"a symbolic link to {target!r}, which does not exist")
-    return SourceError(path, _reason(error))
-
-
-def _reason(error: OSError | ValueError) -> str:
-    if isinstance(error, FileNotFoundError):
-        return "no such file"
-    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return text[:1].lower() + text[1:]
-
-
-def _by_name(path: Path, tensors: Sequence[Stored], name: str) -> Stored:
-    named = {stored.info.name: stored for stored in tensors}
-    if name in named:
-        return named[name]
-    if None in named:
-        raise SourceError(path, f"it holds one array without a name; leave out the name {name!r}")
-    names = [str(key) for key in named]
+def _by_name(source: Source, stored: Sequence[Stored], name: str) -> Entry:
+    """Return an entry, or any tensor that is a matrix: one factor of a pair, say."""
+    entries = {entry.name: entry for entry in source.entries}
+    tensors = {s.info.name: s for s in stored}
+    if name in entries:
+        return entries[name]
+    if name in tensors:
+        return _as_matrix(source, tensors[name])
+    if None in tensors:
+        reason = f"it holds one array without a name; leave out the name {name!r}"
+        raise SourceError(source.path, reason)
+    names = [str(key) for key in (entries if source.is_adapter else tensors)]
     close = difflib.get_close_matches(name, names, n=3)
-    hint = f"did you mean {_listing(close)}?" if close else f"it holds {_listing(names)}"
-    raise SourceError(path, f"no tensor is named {name!r}; {hint}")
+    hint = f"did you mean {listing(close)}?" if close else f"it holds {listing(names)}"
+    raise SourceError(source.path, f"no tensor is named {name!r}; {hint}")
 
 
-def _only_one(path: Path, tensors: Sequence[Stored]) -> Stored:
-    """Return the file's only tensor, or its only 2-D one."""
-    matrices = [stored for stored in tensors if len(stored.info.shape) == 2]
-    if len(tensors) == 1 or len(matrices) == 1:
-        return (matrices or tensors)[0]
-    if not matrices:
-        raise SourceError(path, "no 2-D tensor is in it")
-    names = [f"{s.info.name} ({'×'.join(map(str, s.info.shape))})" for s in matrices]
+def _only_one(source: Source, stored: Sequence[Stored]) -> Entry:
+    """Return the only pair, the only tensor, or the only 2-D one."""
+    entries = [e for e in source.entries if e.kernel is None] or list(source.entries)
+    if len(entries) == 1:
+        return entries[0]
+    if len(stored) == 1:
+        return _as_matrix(source, stored[0])
+    if not entries:
+        raise SourceError(source.path, "no 2-D tensor is in it")
+    names = [f"{e.name} ({'×'.join(map(str, e.shape))})" for e in entries]
+    what = f"{entries[0].kind}s" if source.is_adapter else "matrices"
     raise SourceError(
-        path,
-        f"{len(matrices)} matrices are in it, choose one by name (--tensor): {_listing(names)}",
+        source.path,
+        f"{len(entries)} {what} are in it, choose one by name (--tensor): {listing(names)}",
     )
 
 
-def _listing(names: Sequence[str]) -> str:
-    more = f" … and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
-    return ", ".join(names[:NAMES_SHOWN]) + more
+def _as_matrix(source: Source, stored: Stored) -> Entry:
+    name, shape = stored.info.name, stored.info.shape
+    what = "the array" if name is None else f"tensor {name!r}"
+    if 0 in shape:
+        raise SourceError(source.path, f"{what} is empty: its shape is {shape}")
+    if not plain.viewable(stored, kernels=False):
+        raise SourceError(
+            source.path,
+            f"{what} is {len(shape)}-D, of shape {shape}; {_advice(shape)} to get a matrix",
+        )
+    return plain.matrix(stored)
 
 
 def _advice(shape: tuple[int, ...]) -> str:

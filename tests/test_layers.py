@@ -13,10 +13,10 @@ import lora_bokeh
 
 PACKAGE = Path(lora_bokeh.__file__).parent
 LAYERS = {
-    "L0": ["_kernels", "lora", "matrix", "formats"],
+    "L0": ["_kernels", "lora", "matrix", "rounding", "formats"],
     "L1": [
         *("products", "small", "krylov", "factored", "options", "power", "lapack", "steps"),
-        *("svd", "spectrum", "targets", "loaders", "budget", "spool", "writers"),
+        *("svd", "spectrum", "rules", "targets", "loaders", "budget", "spool", "writers"),
     ],
     "L2": [
         "assets",

@@ -33,6 +33,11 @@ DTYPES: dict[str, np.dtype] = {
 
 def tensors(path: Path) -> list[Stored]:
     """Return the tensors of the file in the order of their names."""
+    return contents(path)[0]
+
+
+def contents(path: Path) -> tuple[list[Stored], dict[str, str]]:
+    """Return the tensors of the file in the order of their names, and its metadata."""
     try:
         # Opening is the check: lengths, offsets, no gap, no overlap. What cannot be opened at all
         # would be "not found" to safe_open, so it is tried before.
@@ -43,8 +48,8 @@ def tensors(path: Path) -> list[Stored]:
             path, f"not a sound .safetensors file ({error}); it may be cut short"
         ) from None
     header, start = _read_header(path)
-    header.pop("__metadata__", None)
-    return [_stored(path, start, name, header[name]) for name in sorted(header)]
+    metadata = header.pop("__metadata__", None) or {}
+    return [_stored(path, start, name, header[name]) for name in sorted(header)], metadata
 
 
 def _read_header(path: Path) -> tuple[dict[str, Any], int]:

@@ -1,4 +1,4 @@
-"""What every format module speaks of: a tensor in a file, how to read it, and what went wrong."""
+"""What every format module speaks of: tensors in a file, how to read them, and what went wrong."""
 
 from __future__ import annotations
 
@@ -50,3 +50,29 @@ class Stored(NamedTuple):
 
     info: TensorInfo
     read: Callable[[], np.ndarray]
+
+
+class Container(NamedTuple):
+    """All tensors of one file, or of one set of shards, before anything is known of their meaning.
+
+    Attributes
+    ----------
+    path : Path
+        The file; of shards, the index that lists them.
+    kind : str
+        "npy", "npz", "csv" or "safetensors".
+    stored : tuple of Stored
+        The tensors.
+    metadata : dict of str to str
+        The file's own remarks, where the format has any.
+    """
+
+    path: Path
+    kind: str
+    stored: tuple[Stored, ...]
+    metadata: dict[str, str]
+
+    @property
+    def named(self) -> dict[str, Stored]:
+        """The tensors by their names; empty for the formats without names."""
+        return {s.info.name: s for s in self.stored if s.info.name is not None}

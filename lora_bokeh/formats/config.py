@@ -1,0 +1,117 @@
+"""PEFT's LoRA configuration: the scale of each module, by PEFT's own rule.
+
+Source: huggingface/peft ``src/peft/utils/other.py`` (``get_pattern_key``) and
+``src/peft/tuners/lora/layer.py`` (``update_layer``).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from lora_bokeh import lora
+from lora_bokeh.formats.pairing import Scaling
+from lora_bokeh.formats.stored import SourceError
+
+# A pattern comes from a stranger and Python's matcher backtracks: what could keep it busy for
+# longer than the file is worth is refused.
+MAX_REPEATS = 4
+REPEAT = re.compile(r"(?<![\\(])[*+?{]")
+REPEATED_GROUP = re.compile(r"\)[*+{]")
+
+
+class LoraConfig:
+    """What ``adapter_config.json`` says of ranks and scales.
+
+    Parameters
+    ----------
+    path : Path
+        Where the configuration was read, for messages.
+    values : dict
+        ``r``, ``lora_alpha``, ``use_rslora``, ``rank_pattern``, ``alpha_pattern`` and others.
+
+    Raises
+    ------
+    SourceError
+        A value is missing or is not what it has to be.
+    """
+
+    def __init__(self, path: Path, values: Mapping[str, Any]) -> None:
+        self._path = path
+        self._values = values
+        self._alpha = self._checked("lora_alpha", values.get("lora_alpha"))
+        self._rank = None if values.get("r") is None else self._checked("r", values["r"])
+
+    def scaling(self, module: str, rank: int) -> Scaling:
+        """Return the scale of a module whose factors have the inner dimension ``rank``.
+
+        s = α/r, or α/√r with ``use_rslora``; r and α are those of the first pattern that fits the
+        module's name, else ``r`` and ``lora_alpha``.
+        """
+        r = self._first_match(self._ranks, module, self._rank)
+        alpha = self._first_match(self._alphas, module, self._alpha)
+        if r is not None and r != rank:
+            raise SourceError(
+                self._path,
+                f"it gives {module!r} the rank {r:g}, but its factors have the inner dimension "
+                f"{rank}",
+            )
+        assert alpha is not None  # noqa: S101 - __init__ has checked it
+        return Scaling(lora.scale(alpha, rank, bool(self._values.get("use_rslora"))), alpha)
+
+    @cached_property
+    def _ranks(self) -> list[_Pattern]:
+        return self._patterns("rank_pattern")
+
+    @cached_property
+    def _alphas(self) -> list[_Pattern]:
+        return self._patterns("alpha_pattern")
+
+    def _patterns(self, key: str) -> list[_Pattern]:
+        table = self._values.get(key) or {}
+        if not isinstance(table, dict):
+            raise SourceError(self._path, f"{key} is {table!r:.40}, not an object")
+        return [
+            _Pattern(self._compiled(key, pattern), self._checked(f"{key}[{pattern!r}]", value))
+            for pattern, value in table.items()
+        ]
+
+    def _compiled(self, key: str, pattern: str) -> re.Pattern[str]:
+        if len(REPEAT.findall(pattern)) > MAX_REPEATS or REPEATED_GROUP.search(pattern):
+            raise SourceError(self._path, f"{key}: the pattern {pattern!r:.60} is too intricate")
+        try:
+            return re.compile(rf"(.*\.)?({pattern})$")
+        except (re.error, RecursionError, OverflowError) as error:
+            raise SourceError(
+                self._path, f"{key}: {pattern!r:.60} is no pattern ({error})"
+            ) from None
+
+    @staticmethod
+    def _first_match(patterns: list[_Pattern], module: str, default: float | None) -> float | None:
+        return next((p.value for p in patterns if p.expression.match(module)), default)
+
+    def _checked(self, name: str, value: object) -> float:
+        """Return a finite number; as a rank it has to be a whole one from 1."""
+        if value is None:
+            raise SourceError(self._path, f"{name} is missing, and with it the scale of ΔW")
+        if isinstance(value, bool) or not isinstance(value, int | float) or not _finite(value):
+            raise SourceError(self._path, f"{name} is {value!r:.40}, not a finite number")
+        if name.startswith("r") and (value < 1 or value != int(value)):
+            raise SourceError(self._path, f"{name} is {value!r}, a rank is a whole number from 1")
+        return value
+
+
+class _Pattern(NamedTuple):
+    expression: re.Pattern[str]
+    value: float
+
+
+def _finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an integer beyond float64
+        return False

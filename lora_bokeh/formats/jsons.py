@@ -1,0 +1,35 @@
+"""Small JSON files beside the tensors: bounded in size, an object or a refusal in one sentence."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from lora_bokeh.formats.stored import SourceError
+
+MAX_BYTES = 64 << 20  # the index of a checkpoint with a million tensors
+
+
+def read_object(path: Path, limit: int = MAX_BYTES) -> dict[str, Any]:
+    """Return the JSON object in a file of at most ``limit`` bytes."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(limit + 1)
+    except OSError as error:
+        raise SourceError(path, (error.strerror or str(error)).lower()) from None
+    if len(content) > limit:
+        raise SourceError(path, f"more than {limit} bytes, too many for such a file")
+    return parse_object(path, content)
+
+
+def parse_object(path: Path, content: bytes | str, what: str = "the file") -> dict[str, Any]:
+    """Return ``content`` as a JSON object; ``what`` names it in the refusal."""
+    try:
+        value = json.loads(content)
+    except (ValueError, RecursionError) as error:  # ValueError: not JSON, or not UTF-8
+        reason = str(error) if isinstance(error, json.JSONDecodeError) else "not text, or too deep"
+        raise SourceError(path, f"{what} is not JSON ({reason})") from None
+    if not isinstance(value, dict):
+        raise SourceError(path, f"{what} is JSON but not an object in braces")
+    return value

@@ -1,0 +1,252 @@
+"""Keys to LoRA pairs: what the adapter formats share.
+
+A format says how its keys look and where its scale is; here the two factors of each module are
+brought together, checked by their headers alone, and made entries which are read when wanted.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from lora_bokeh import lora
+from lora_bokeh.formats import leftovers
+from lora_bokeh.formats.places import natural
+from lora_bokeh.formats.source import Entry, Source
+from lora_bokeh.formats.stored import Container, SourceError, TensorInfo
+from lora_bokeh.formats.text import count, listing
+from lora_bokeh.lora import LowRank
+
+Parts = dict[str, str]  # "A", "B", "alpha", "mid" → key
+
+
+class Scaling(NamedTuple):
+    """The factor before B·A and the alpha it comes from, None where none is stored."""
+
+    scale: float
+    alpha: float | None
+
+
+class Keys(NamedTuple):
+    """The keys of a file, sorted: {module: its parts}, and those that are no part of a pair."""
+
+    modules: dict[str, Parts]
+    rest: list[str]
+
+
+def gather(container: Container, patterns: Sequence[tuple[str, str]]) -> Keys:
+    """Sort the keys of a file into modules.
+
+    Parameters
+    ----------
+    container : Container
+        The file.
+    patterns : sequence of (part, regular expression)
+        A key that an expression matches whole is that part of the module its groups spell.
+
+    Raises
+    ------
+    SourceError
+        A module has one factor without the other, or two of the same.
+    """
+    compiled = [(part, re.compile(pattern)) for part, pattern in patterns]
+    modules: dict[str, Parts] = defaultdict(dict)
+    rest = []
+    for key in container.named:
+        found = ((part, pattern.fullmatch(key)) for part, pattern in compiled)
+        part, match = next(((p, m) for p, m in found if m), ("", None))
+        if match is None:
+            rest.append(key)
+            continue
+        parts = modules["".join(filter(None, match.groups()))]
+        if part in parts:
+            raise SourceError(
+                container.path, f"{parts[part]!r} and {key!r} are both the same factor"
+            )
+        parts[part] = key
+    return _complete(container, modules, rest)
+
+
+def _complete(container: Container, modules: dict[str, Parts], rest: list[str]) -> Keys:
+    """Keep the modules with both factors; those with one are refused, with none no modules."""
+    whole = {name: parts for name, parts in modules.items() if {"A", "B"} <= parts.keys()}
+    others = [parts for name, parts in modules.items() if name not in whole]
+    alone = [parts.get("A") or parts["B"] for parts in others if {"A", "B"} & parts.keys()]
+    if alone:
+        verb = "is a factor" if len(alone) == 1 else "are factors"
+        raise SourceError(
+            container.path, f"{listing(alone)} {verb} of a LoRA pair without the other factor"
+        )
+    return Keys(whole, rest + [key for parts in others for key in parts.values()])
+
+
+def adapter(  # noqa: PLR0913 - all but two are by keyword
+    container: Container,
+    entries: Sequence[Entry],
+    *,
+    name: str,
+    rest: Sequence[str],
+    config: Mapping[str, Any],
+    notes: Sequence[str] = (),
+    modules_to_save: Sequence[str] = (),
+) -> Source:
+    """Return the source of an adapter: its pairs in order, notes on all that is not obvious."""
+    ordered = sorted(entries, key=lambda entry: natural(entry.name or ""))
+    left = leftovers.by_kind(rest, modules_to_save)
+    said = [*_scale_notes(ordered), *notes, *leftovers.notes(left, "not part of a LoRA pair")]
+    return Source(container.path, name, tuple(ordered), tuple(said), left, config, container.named)
+
+
+def _scale_notes(entries: Sequence[Entry]) -> list[str]:
+    without = [str(entry.name) for entry in entries if entry.lora_alpha is None]
+    if not without:
+        return []
+    if len(without) == len(entries):
+        return ["no alpha is stored: the scale is taken to be 1"]
+    return [
+        f"{len(without)} of {count(len(entries), 'pair')} have no alpha, their scale is taken "
+        f"to be 1: {listing(without)}"
+    ]
+
+
+def stored_scaling(container: Container, parts: Parts, rank: int) -> Scaling:
+    """Return alpha/r by the pair's own alpha tensor; 1 where it has none."""
+    if "alpha" not in parts:
+        return Scaling(1.0, None)
+    alpha = _number(container, parts["alpha"])
+    return Scaling(lora.scale(alpha, rank), alpha)
+
+
+def _number(container: Container, key: str) -> float:
+    stored = container.named[key]
+    if math.prod(stored.info.shape) != 1:
+        raise SourceError(
+            container.path, f"{key!r} must hold one number, its shape is {stored.info.shape}"
+        )
+    number = float(stored.read().reshape(()))
+    if not math.isfinite(number):
+        raise SourceError(container.path, f"{key!r} is {number}, not a finite number")
+    return number
+
+
+def stored_pairs(container: Container, keys: Keys) -> list[Entry]:
+    """Return an entry for each module, scaled by its own alpha tensor."""
+    return [
+        pair(container, name, parts, scaling=partial(stored_scaling, container, parts))
+        for name, parts in keys.modules.items()
+    ]
+
+
+def pair(  # noqa: PLR0913 - all but three are by keyword
+    container: Container,
+    name: str,
+    parts: Parts,
+    *,
+    scaling: Callable[[int], Scaling],
+    fan_in_fan_out: bool = False,
+    embedding: bool = False,
+) -> Entry:
+    """Return the entry of one module, checked by its headers.
+
+    Parameters
+    ----------
+    container : Container
+        The file.
+    name : str
+        The module.
+    parts : dict of str to str
+        Its keys: "A" of shape (r, in[, kh, kw]), "B" (out, r[, 1, 1]), perhaps "mid"
+        (r, r, kh, kw), which stands between them.
+    scaling : callable
+        From the rank r to the :class:`Scaling`.
+    fan_in_fan_out, embedding
+        As in :class:`Entry`.
+
+    Raises
+    ------
+    SourceError
+        The factors do not fit together, hold no floating-point numbers, or r is 0.
+    """
+    keys = [parts[part] for part in ("A", "B", "mid") if part in parts]
+    infos = [container.named[key].info for key in keys]
+    problem = next(filter(None, map(_problem, infos)), None) or _misfit(infos)
+    if problem:
+        raise SourceError(container.path, f"pair {name!r}: {problem}")
+    A, B = infos[:2]
+    scale, alpha = scaling(B.shape[1])
+    if not math.isfinite(scale):
+        raise SourceError(container.path, f"pair {name!r}: its scale is {scale}")
+    kernel = A.shape[1:2] + (*infos[2:], A)[0].shape[2:] if len(A.shape) > 2 else None
+    shape = B.shape[0], math.prod(kernel or A.shape[1:])
+    turned = fan_in_fan_out and kernel is None
+    read = partial(_read, container, name, keys, scale, turned)
+    return Entry(
+        name=name,
+        kind="pair",
+        shape=shape[::-1] if turned else shape,
+        dtype=A.dtype if A.dtype == B.dtype else f"{A.dtype}, {B.dtype}",
+        nbytes=sum(info.nbytes for info in infos),
+        keys=tuple(keys) + tuple(parts[p] for p in ("alpha",) if p in parts),
+        reader=read,
+        rank=B.shape[1],
+        scale=scale,
+        lora_alpha=alpha,
+        kernel=kernel,
+        fan_in_fan_out=turned,
+        embedding=embedding,
+    )
+
+
+def _problem(info: TensorInfo) -> str | None:
+    """Say why a tensor can be no factor."""
+    if not info.dtype.startswith(("float", "bfloat")):
+        return f"{info.name!r} has dtype {info.dtype}, a factor holds floating-point numbers"
+    if len(info.shape) < 2:
+        return f"{info.name!r} is {len(info.shape)}-D, of shape {info.shape}, not a matrix"
+    if 0 in info.shape:
+        return f"{info.name!r} is empty: its shape is {info.shape}, a rank is at least 1"
+    return None
+
+
+def _misfit(infos: Sequence[TensorInfo]) -> str | None:
+    """Say why factors do not multiply."""
+    A, B, *mid = infos
+    if math.prod(B.shape[2:]) != 1:
+        return f"{B.name!r} has shape {B.shape}, the second factor of a convolution is 1×1"
+    if mid and (math.prod(A.shape[2:]) != 1 or mid[0].shape[:2] != (B.shape[1], A.shape[0])):
+        return (
+            f"{mid[0].name!r} of shape {mid[0].shape} does not stand between {A.shape}, {B.shape}"
+        )
+    if not mid and B.shape[1] != A.shape[0]:
+        return (
+            f"the inner dimensions differ: {B.name!r} has {B.shape[1]} columns, "
+            f"{A.name!r} has {A.shape[0]} rows"
+        )
+    return None
+
+
+def _read(
+    container: Container, name: str, keys: Sequence[str], scale: float, turned: bool
+) -> LowRank:
+    A, B, *mid = (container.named[key].read() for key in keys)
+    A = _through_kernel(mid[0], A) if mid else A.reshape(len(A), -1)
+    B = B.reshape(len(B), -1)
+    try:
+        return LowRank(A.T, B.T, scale) if turned else LowRank(B, A, scale)
+    except (ValueError, TypeError) as error:
+        raise SourceError(container.path, f"pair {name!r} ({', '.join(keys)}): {error}") from None
+
+
+def _through_kernel(mid: np.ndarray, A: np.ndarray) -> np.ndarray:
+    """Return Σ_b mid[a, b, h, w]·A[b, i] as rows a of (i, h, w): the wide factor of a LoCon.
+
+    https://github.com/KohakuBlueleaf/LyCORIS, ``rebuild_tucker``.
+    """
+    wide = np.tensordot(mid.astype(float), A.reshape(len(A), -1).astype(float), axes=(1, 0))
+    return np.moveaxis(wide, -1, 1).reshape(len(wide), -1)

@@ -1,0 +1,18 @@
+"""The formats by what they are tried in: the first that finds a pair of its own has the file."""
+
+from __future__ import annotations
+
+from lora_bokeh.formats import cloneofsimo, diffusers, kohya, pairs, peft, plain
+from lora_bokeh.formats.source import Source
+from lora_bokeh.formats.stored import Container
+
+ADAPTERS = (peft, kohya, cloneofsimo, diffusers, pairs)  # from the surest keys to the loosest
+
+
+def understood(container: Container) -> Source:
+    """Return the adapter in a file, or the plain matrices if there is no pair in it."""
+    for format_ in ADAPTERS:
+        source = format_.read(container)
+        if source is not None:
+            return source
+    return plain.read(container)
