@@ -14,10 +14,10 @@ from typing import NamedTuple
 import numpy as np
 
 from lora_bokeh import _kernels, small
+from lora_bokeh.gram_schmidt import orthonormalize
 from lora_bokeh.products import Operator
 
 BLOCK = 16  # measured: the fewest milliseconds to 64 values of a 4096² matrix, among 4 … 64
-CHUNK = 64  # rows by which a basis grows
 RESOLVED = 0.01  # a Ritz value with a smaller relative residual is taken for a value of T
 BEYOND = 24  # Ritz values looked at past the wanted ones, to see where the unresolved begin
 SMALLEST_RATIO = {np.float32: 1e-4, np.float64: 1e-2}  # see small.leading_triplets
@@ -38,7 +38,7 @@ class Ritz(NamedTuple):
 
 
 class Basis:
-    """Orthonormal rows, appended block by block, in memory that grows without being copied."""
+    """Orthonormal rows, appended block by block; memory not yet written to costs nothing."""
 
     def __init__(self, dimension: int, dtype: type[np.floating], rng: np.random.Generator) -> None:
         self._rows = np.zeros((0, dimension), dtype)
@@ -47,20 +47,23 @@ class Basis:
 
     @property
     def rows(self) -> np.ndarray:
-        """The rows so far, shape (size, dimension): a view, to be dropped before appending."""
+        """The rows so far, shape (size, dimension): a view."""
         return self._rows[: self.size]
 
     def append(self, Y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Append the new directions of Y (b, n); return C, L with Y = C·rows + L·new rows."""
         b = len(Y)
         self._grow(self.size + b)
-        block = Y.copy()
-        C, L, sound = _kernels.orthonormalize(self.rows, block)
-        if sound:
-            self._rows[self.size : self.size + b] = block
+        result = orthonormalize(self.rows, Y)
+        if result is not None:
+            C, L, self._rows[self.size : self.size + b] = result
         else:
             C, L = _kernels.orthonormalize_rows(
-                self._rows, self.size, Y.copy(), self.random(b), float(np.finfo(Y.dtype).eps)
+                self._rows,
+                self.size,
+                Y.astype(np.float64),
+                self.random(b).astype(np.float64),
+                float(np.finfo(Y.dtype).eps),
             )
         self.size += b
         return C, L
@@ -72,8 +75,9 @@ class Basis:
 
     def _grow(self, size: int) -> None:
         if size > len(self._rows):
-            capacity = -(-size // CHUNK) * CHUNK
-            self._rows.resize((capacity, self._rows.shape[1]), refcheck=False)
+            grown = np.empty((size + size // 2, self._rows.shape[1]), self._rows.dtype)
+            grown[: self.size] = self.rows
+            self._rows = grown
 
 
 class BlockKrylov:
@@ -150,6 +154,9 @@ class BlockKrylov:
         room = self.operator.shape[1] - self.V.size
         if room >= len(Z):
             _, self._S = self.V.append(Z)
+            return
+        if room == 0:
+            self._S = np.zeros((len(Z), 0))
             return
         self.V.append(self.V.random(room))  # whatever they are, they complete the space
         new = self.V.rows[self.V.size - room :]

@@ -1,0 +1,54 @@
+"""A block made orthonormal, against a basis and within itself, at the price of matrix products."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lora_bokeh import _kernels
+
+PIVOT_RATIO = 1e-10  # smallest sound pivot/diagonal: the second pass can still repair it
+SHRINK = 0.25  # a unit row that loses more than ¾ of its square in the second pass was noise
+
+
+def orthonormalize(
+    Q: np.ndarray, Y: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+    """Orthonormalise the rows of a block: Y = C·Q + L·new.
+
+    Block classical Gram–Schmidt with Cholesky QR, each twice (Barlow and Smoktunowicz 2013,
+    "BCGSI+"). Leaving out the second projection where the first took little away saved a twelfth
+    of the time and cost a digit or two.
+
+    Parameters
+    ----------
+    Q : ndarray of shape (k, n)
+        Orthonormal rows.
+    Y : ndarray of shape (b, n)
+        Left as it is.
+
+    Returns
+    -------
+    C (b, k) and L (b, b), float64, and new (b, n), in the dtype of Y; or None if some row lies so
+    nearly in the span of the others and Q that this way would lose it: see
+    :func:`lora_bokeh._kernels.orthonormalize_rows`.
+    """
+    C, rest = _project(Q, Y)
+    L, new, sound = _factor(rest, PIVOT_RATIO)
+    if not sound:
+        return None
+    D, new = _project(Q, new)
+    L2, new, sound = _factor(new, SHRINK)
+    return (C + L @ D, L @ L2, new) if sound else None
+
+
+def _project(Q: np.ndarray, Y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return C float64 and Y − C·Q."""
+    C = (Q @ Y.T).T  # faster than Y @ Q.T
+    return C.astype(np.float64), Y - C @ Q
+
+
+def _factor(Y: np.ndarray, ratio: float) -> tuple[np.ndarray, np.ndarray, bool]:
+    """Return L float64, orthonormal rows with Y = L·rows, and whether they are sound."""
+    wide = Y.astype(np.float64)  # b rows only: cheap, and Cholesky squares the condition number
+    L, sound = _kernels.cholesky(wide @ wide.T, ratio)
+    return L, (_kernels.invert_lower(L) @ wide).astype(Y.dtype) if sound else Y, sound
