@@ -132,10 +132,14 @@ def _view_maker(
     source: str | None, tensor: str | None, max_rank: int | None = None, **options: Any
 ) -> tuple[Callable[[], Any], str]:
     """Return a maker of explorers, which share one matrix read once, and a title."""
-    from lora_bokeh.loaders import open_tensor
+    from lora_bokeh.loaders import open_source, open_tensor
     from lora_bokeh.lora import LowRank
     from lora_bokeh.matrix import check_matrix, check_rank
 
+    if source is not None and tensor is None and (opened := open_source(source)).is_adapter:
+        from lora_bokeh.adapter import AdapterExplorer
+
+        return partial(AdapterExplorer, opened, **options), Path(source).name
     if source is None:
         if tensor is not None:
             raise ValueError("--tensor needs a SOURCE to be in")

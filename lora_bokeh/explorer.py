@@ -124,10 +124,16 @@ class RankExplorer(View):
         progress = {} if self._given is None else self._given.progress()
         with param.edit_constant(self):
             first = next(iter(held))
-            self.param.update(targets=held, target=first, notice=notice, progress=progress)
+            self.param.update(
+                targets=held, target=first, notice=notice, progress=progress, **self._file_state()
+            )
         self._fit_rank()  # also where the new target has the old one's name
         if self._given is not None and not self._given.finished:
             self._start(self._given)
+
+    def _file_state(self) -> dict[str, Any]:
+        """Return what else changes with the matrix, in a view of a file with many."""
+        return {}
 
     def _look(self) -> tuple[Opened | None, str]:
         """Return the target that was given, or None and what is wrong with it."""

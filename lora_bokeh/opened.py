@@ -10,7 +10,7 @@ import numpy as np
 
 from lora_bokeh.jobs import computation
 from lora_bokeh.lora import break_even_rank
-from lora_bokeh.sources import growing, page_target, shown_ranks
+from lora_bokeh.sources import TEXTURE_SIDE, growing, page_target, shown_ranks
 from lora_bokeh.spectrum import Spectrum
 from lora_bokeh.targets import gallery
 
@@ -31,13 +31,22 @@ class Opened:
         How many singular values to compute.
     story : str, optional
         Its story in one line. Default: how many ranks hold 90 % of the energy.
+    texture_side : int, default 96
+        Size of its picture in pixels, at most.
     """
 
     def __init__(
-        self, name: str, matrix: Any, max_rank: int | None = None, story: str = ""
+        self,
+        name: str,
+        matrix: Any,
+        max_rank: int | None = None,
+        *,
+        story: str = "",
+        texture_side: int = TEXTURE_SIDE,
     ) -> None:
         self.name = name
         self._story = story
+        self._texture_side = texture_side
         self._computation = computation(matrix, max_rank)
         if self._computation.brief and not self._computation.finished:
             self._computation.run()
@@ -87,7 +96,14 @@ class Opened:
     def page(self) -> dict[str, Any]:
         """Return all that the page holds of it."""
         matrix = self._computation.matrix
-        return page_target(self.name, matrix, self.spectrum, story=self.story(), last=self.last)
+        return page_target(
+            self.name,
+            matrix,
+            self.spectrum,
+            story=self.story(),
+            last=self.last,
+            texture_side=self._texture_side,
+        )
 
     def growth(self) -> dict[str, Any]:
         """Return what changes as it is computed."""
@@ -112,7 +128,8 @@ class Opened:
         rank = rank_for(ENERGY_AT_START, self.spectrum)
         needs = f"more than {len(self.spectrum.s)}" if rank is None else rank
         share = f"{100 * ENERGY_AT_START:.0f} % of the energy"
-        return f"{share} needs {needs} of {min(self.spectrum.shape)} ranks."
+        known = len(self.spectrum.s) if self.spectrum.exact_tail else min(self.spectrum.shape)
+        return f"{share} needs {needs} of {known} ranks."
 
     def starting_rank(self) -> int:
         """Return the rank for 90 % of the energy, but none that costs more than the matrix."""

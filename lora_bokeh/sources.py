@@ -63,25 +63,27 @@ def rank_ticks(last: int) -> list[int]:
     return sorted({1, *between, last})
 
 
-def texture(matrix: Any) -> np.ndarray:
+def texture(matrix: Any, side: int = TEXTURE_SIDE) -> np.ndarray:
     """Return a picture of a matrix: block means, levels 0 … 254 with zero at 127, uint8.
 
     Parameters
     ----------
     matrix : array_like of shape (m, n) or LowRank
         A LowRank is pooled factor by factor: means commute with the product.
+    side : int, default 96
+        Rows and columns of the picture, at most.
     """
     if isinstance(matrix, LowRank):
-        pooled = _pool_rows(matrix.B) @ _pool_rows(matrix.A.T).T
+        pooled = _pool_rows(matrix.B, side) @ _pool_rows(matrix.A.T, side).T
     else:
-        pooled = _pool_rows(_pool_rows(np.asarray(matrix)).T).T
+        pooled = _pool_rows(_pool_rows(np.asarray(matrix), side).T, side).T
     peak = np.abs(pooled).max()
     return np.rint(ZERO + ZERO * pooled / peak if peak > 0 else ZERO + pooled).astype(np.uint8)
 
 
-def _pool_rows(matrix: np.ndarray) -> np.ndarray:
-    """Return the means of at most TEXTURE_SIDE groups of rows, in float64."""
-    groups = np.array_split(np.arange(len(matrix)), min(len(matrix), TEXTURE_SIDE))
+def _pool_rows(matrix: np.ndarray, side: int) -> np.ndarray:
+    """Return the means of at most ``side`` groups of rows, in float64."""
+    groups = np.array_split(np.arange(len(matrix)), min(len(matrix), side))
     return np.stack([matrix[g[0] : g[-1] + 1].mean(axis=0, dtype=np.float64) for g in groups])
 
 
@@ -96,13 +98,14 @@ def growing(spectrum: Spectrum, last: int) -> dict[str, Any]:
     return {"ticks": rank_ticks(last), **curve_columns(spectrum, last)}
 
 
-def page_target(
+def page_target(  # noqa: PLR0913 - all but three are by keyword
     name: str,
     matrix: Any,
     spectrum: Spectrum,
     *,
     story: str = "",
     last: int | None = None,
+    texture_side: int = TEXTURE_SIDE,
 ) -> dict[str, Any]:
     """Return all that the page holds of one target; the rank axis goes from 1 to ``last``."""
     return {
@@ -112,6 +115,6 @@ def page_target(
         "dtype": str(spectrum.dtype),
         "scale": getattr(matrix, "scale", 1.0),
         "break_even": break_even_rank(*spectrum.shape),
-        "texture": texture(matrix),
+        "texture": texture(matrix, texture_side),
         **growing(spectrum, last or shown_ranks(spectrum)),
     }

@@ -37,6 +37,8 @@ class Shell(JSComponent):
     extensions = param.Integer(default=0, doc="Counts the clicks on more ranks.")
     hosted = param.Boolean(default=True, doc="Whether there is a Python to compute more.")
     index = param.List(default=[], doc="Rows of the list of matrices, of a file with many.")
+    notes = param.List(default=[], doc="What a person has to know of the file, in sentences.")
+    request = param.String(default="", doc="Name of a matrix to read and show.")
     plans = param.Dict(default={}, doc="Ways to choose a rank for each, and what they come to.")
     kept = param.List(default=[], doc="Rank of each by the plan shown; the page's own.")
     rules = param.List(default=[], doc="Rank rules: name, title, formula and source.")

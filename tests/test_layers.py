@@ -13,10 +13,11 @@ import lora_bokeh
 
 PACKAGE = Path(lora_bokeh.__file__).parent
 LAYERS = {
-    "L0": ["_kernels", "lora", "matrix", "rounding", "formats"],
+    "L0": ["_kernels", "lora", "matrix", "rounding", "noise", "formats"],
     "L1": [
         *("products", "small", "krylov", "factored", "options", "power", "lapack", "steps"),
-        *("svd", "spectrum", "rules", "targets", "loaders", "budget", "spool", "writers"),
+        *("svd", "spectrum", "tails", "rule", "rules", "targets", "loaders", "budget", "spool"),
+        "writers",
     ],
     "L2": [
         "assets",
@@ -25,12 +26,9 @@ LAYERS = {
         "drawing",
         "figures",
         "heatmap",
-        "widgets",
-        "jobs",
-        "opened",
-        "view",
+        *("widgets", "jobs", "opened", "view", "plans", "listing", "upload"),
     ],
-    "L3": ["factorization", "explorer", "page", "export", "server"],
+    "L3": ["factorization", "explorer", "adapter", "workbench", "page", "export", "server"],
     "L4": ["cli_output", "cli_errors", "cli_progress", "cli", "__main__"],
 }
 LEVEL = {module: level for level, names in enumerate(LAYERS.values()) for module in names}

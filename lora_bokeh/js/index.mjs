@@ -57,8 +57,9 @@ export function indexPanel(onChoose) {
   const sort = (i) => { [column, descending] = column === i ? [i, !descending] : [i, false]; draw(); };
   const heads = COLUMNS.map(({ title, hint }, i) => h("th", { scope: "col", title: hint }, h("button", { type: "button", onclick: () => sort(i) }, title)));
   const table = h("table", {}, h("thead", {}, h("tr", {}, ...heads)), body);
+  const notes = h("ul", { class: "notes" });
   const list = h("div", { class: "list", tabindex: "0", role: "group", "aria-label": "list of matrices" }, table);
-  const element = h("section", { class: "card index", "aria-label": "matrices" }, h("h2", {}, "Matrices in the file"), h("div", { class: "search" }, search, count), list);
+  const element = h("section", { class: "card index", "aria-label": "matrices" }, h("h2", {}, "Matrices in the file"), h("div", { class: "search" }, search, count), list, notes);
   const draw = () => {
     const found = selectRows(rows, search.value, column ?? 0, descending);
     const shown = column === null ? rows.filter((row) => found.includes(row)) : found;
@@ -69,6 +70,7 @@ export function indexPanel(onChoose) {
   const show = (state, planned) => {
     rows = state.index.map((row, i) => ({ ...row, planned: planned?.[i] ?? null }));
     target = state.target;
+    notes.replaceChildren(...state.notes.map((note) => h("li", {}, note)));
     const focused = list.getRootNode().activeElement?.textContent;
     const chosen = document.activeElement && list.contains(list.getRootNode().activeElement);
     draw();

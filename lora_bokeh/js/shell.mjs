@@ -19,6 +19,12 @@ function change(data, changes) {
   data.setv({ ...changes, rank: next.rank });
 }
 
+/** Show a matrix of the file: at once if the page holds it, else Python reads it first. */
+function choose(data, name) {
+  if (name in data.targets) change(data, { target: name });
+  else if (data.hosted) data.request = name;
+}
+
 /** Everything of an explorer that is HTML. Its figures are children that redraw.mjs draws. */
 function build(model, data) {
   const size = (name, key) => sizeSlider(name, model.size_bounds, (n) => change(data, { [key]: n }));
@@ -31,7 +37,7 @@ function build(model, data) {
     target: model.curve && targetChooser((target) => change(data, { target })),
     factors: model.factors && figureCard("factors", "The update and its factors, to scale", model.get_child("factors")),
     curve: model.curve && figureCard("curve", "Reconstruction residual by rank", model.get_child("curve")),
-    index: indexPanel((target) => change(data, { target })),
+    index: indexPanel((name) => choose(data, name)),
     map: model.map && figureCard("map", "Rank kept, by layer and module", model.get_child("map")),
     plan: planPanel(`plan-${++instances}`, (kept) => data.setv({ kept }, { sync: false })),
     readout: readoutPanel(),
@@ -108,11 +114,11 @@ export function render({ model, data, el }) {
   };
   setText(parts.status.element, summary(show(parts, model)));
   model.on("growth", () => grow(data));
-  model.on(["progress", "index", "plans", "kept", "rank", "metric", "target", "targets", "d", "k", "notice", "alpha", "heading", "show_parameter_count"], update);
+  model.on(["progress", "index", "notes", "plans", "kept", "rank", "metric", "target", "targets", "d", "k", "notice", "alpha", "heading", "show_parameter_count"], update);
   if (model.curve) followPointer(data, model.curve);
   model.map?.on_event("tap", (event) => {
     const target = matrixAt(event, model.map);
-    if (target !== null) change(data, { target });
+    if (target !== null) choose(data, target);
   });
   keepPainted(model, data, el);
   return parts.element;

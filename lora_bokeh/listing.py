@@ -1,0 +1,72 @@
+"""A file with many matrices as the page lists it: rows, a map by layer and module, plans."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from lora_bokeh.formats.source import Entry, Source
+from lora_bokeh.opened import Opened, rank_for
+from lora_bokeh.plans import Member, plans
+
+SHARES = (0.9, 0.95, 0.99)  # of the energy, whose ranks the list shows
+MOST_PLACES = 4000  # matrices on the map
+
+
+def name_of(entry: Entry) -> str:
+    """Return what the page calls a matrix."""
+    return entry.name or "W"
+
+
+def rows(source: Source, opened: Mapping[str, Opened]) -> list[dict[str, Any]]:
+    """Return a row for each matrix of a file; what is not computed yet is None."""
+    return [_row(entry, opened.get(name_of(entry))) for entry in source.entries]
+
+
+def _row(entry: Entry, opened: Opened | None) -> dict[str, Any]:
+    m, n = entry.shape
+    known = opened is not None and opened.finished and len(opened.spectrum.s) > 0
+    needs: list[int | None] = [None] * len(SHARES)
+    stable = None
+    if known and opened is not None:
+        needs = [rank_for(share, opened.spectrum) for share in SHARES]
+        stable = float((opened.spectrum.frobenius_norm / opened.spectrum.s[0]) ** 2 or 0.0)
+    return {
+        "name": name_of(entry),
+        "shape": [m, n],
+        "rank": entry.rank,
+        "scale": entry.scale,
+        "parameters": entry.rank * (m + n) if entry.rank else m * n,
+        "needs": needs,
+        "stable": stable,
+        "place": None if entry.layer is None else [entry.layer, entry.module or "–"],
+    }
+
+
+def places(source: Source) -> tuple[tuple[int, int], list[str]] | None:
+    """Return the first and last layer, and the modules, of a map; None where there is no map."""
+    placed = [(e.layer, e.module or "–") for e in source.entries if e.layer is not None]
+    if len(placed) < 2 or len(placed) > MOST_PLACES or len(set(placed)) < len(placed):
+        return None
+    layers = [layer for layer, _ in placed]
+    modules = list(dict.fromkeys(module for _, module in placed))
+    return (min(layers), max(layers)), modules[::-1]
+
+
+def plans_for(
+    source: Source, opened: Mapping[str, Opened], called: str | None = None
+) -> dict[str, Any]:
+    """Return the resize plans of an adapter, or {} for a file that is none."""
+    pairs = [entry for entry in source.entries if entry.kind == "pair"]
+    if not pairs or len(pairs) < len(source.entries):
+        return {}
+    return plans(
+        [_member(entry, opened[name_of(entry)]) for entry in pairs], called or str(source.path)
+    )
+
+
+def _member(entry: Entry, opened: Opened) -> Member:
+    rank = entry.rank or 1
+    return Member(np.square(opened.spectrum.s), entry.nbytes // rank)

@@ -1,0 +1,58 @@
+"""Files dropped on the page: bounded while they arrive, written to a folder, then only read."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import param
+from panel.widgets import FileDropper
+
+LIMIT = 512 * 2**20  # bytes of one file; an adapter is smaller, a checkpoint stays on its disk
+MOST_FILES = 2  # an adapter and its configuration
+SAFE = re.compile(r"[^\w.\- ]+")
+
+
+class BoundedDropper(FileDropper):
+    """A FileDropper that stops listening to a file at a limit, whatever the browser says of it.
+
+    The limit of the library is kept by the browser alone.
+    """
+
+    limit = param.Integer(default=LIMIT, bounds=(1, None), doc="Bytes that a file may have.")
+    refused = param.String(default="", doc="Name of the last file that was too large.")
+
+    _rename = {"limit": None, "refused": None}  # noqa: RUF012 - these two stay in Python
+
+    def _process_event(self, event: Any) -> None:
+        data = event.data
+        name = data["name"]
+        if event.event_name == "delete_event":
+            self._file_buffer.pop(name, None)
+        elif not self._admits(name, data):
+            self._file_buffer.pop(name, None)
+            self.refused = name
+            return
+        super()._process_event(event)
+
+    def _admits(self, name: str, data: dict[str, Any]) -> bool:
+        if data["chunk"] > 1 and name not in self._file_buffer:
+            return False  # its first chunks were refused
+        arrived = 0 if data["chunk"] == 1 else sum(map(len, self._file_buffer[name]))
+        return len(self._file_buffer) <= MOST_FILES and arrived + len(data["data"]) <= self.limit
+
+
+def take(dropper: FileDropper, folder: Path) -> list[Path]:
+    """Write what was dropped into a folder, and let go of it; return the files' paths.
+
+    A name keeps only its last part and harmless characters, so that nothing lands elsewhere.
+    """
+    paths = []
+    for name, content in dict(dropper.value).items():
+        path = folder / (SAFE.sub("_", Path(name.replace("\\", "/")).name).lstrip(".") or "file")
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        paths.append(path)
+    dropper.value.clear()
+    dropper.mime_type.clear()
+    return paths

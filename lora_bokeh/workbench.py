@@ -1,0 +1,114 @@
+"""Workbench: one page for whatever file there is, and a place to drop the next one."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import panel as pn
+import param
+
+from lora_bokeh.adapter import AdapterExplorer
+from lora_bokeh.assets import stylesheet
+from lora_bokeh.explorer import LoraExplorer
+from lora_bokeh.formats.source import Source
+from lora_bokeh.loaders import open_source
+from lora_bokeh.upload import LIMIT, BoundedDropper, take
+
+CONFIGURATION = "adapter_config.json"
+
+
+def view_of(
+    source: str | os.PathLike[str] | Source, *, called: str | None = None, **params: Any
+) -> LoraExplorer:
+    """Return the view that fits a file: of its one matrix, or of its list of them.
+
+    Parameters
+    ----------
+    source : path or Source
+        See :func:`lora_bokeh.loaders.open_source`.
+    called : str, optional
+        What the page calls the file. Default: its name, in commands its path.
+    **params
+        As for :class:`lora_bokeh.LoraExplorer`.
+
+    Raises
+    ------
+    SourceError, ValueError, TypeError
+        The file cannot be read, or its one matrix is refused.
+    """
+    opened = source if isinstance(source, Source) else open_source(source)
+    if len(opened.entries) == 1 and opened.entries[0].kind == "matrix":
+        entry = opened.entries[0]
+        name = " · ".join(filter(None, [called or opened.path.name, entry.name]))
+        view = LoraExplorer(entry.read(), name=name, **params)
+    else:
+        view = AdapterExplorer(opened, called=called, **params)
+    if view.notice:
+        raise ValueError(view.notice)
+    return view
+
+
+class Workbench(pn.viewable.Viewer):
+    """A view, and under it a place to drop the next file on.
+
+    Parameters
+    ----------
+    view : LoraExplorer, optional
+        What is shown first. Default: the gallery.
+    """
+
+    view = param.Parameter(doc="The view shown; a file dropped on the page replaces it.")
+    message = param.String(default="", doc="What became of the last file.")
+
+    def __init__(self, view: LoraExplorer | None = None, **params: Any) -> None:
+        super().__init__(view=view or LoraExplorer(), **params)
+        self._folder = tempfile.TemporaryDirectory(prefix="lora_bokeh_")
+        self._dropper = BoundedDropper(multiple=True, sizing_mode="stretch_width", height=76)
+        self._dropper.param.watch(lambda _: self._take(), "value")
+        self._dropper.param.watch(lambda event: self._refuse(event.new), "refused")
+
+    def _refuse(self, name: str) -> None:
+        if name:
+            self.message = f"{name}: larger than {LIMIT >> 20} MiB; open it from the command line"
+
+    def _take(self) -> None:
+        """Open what was dropped; an adapter's configuration may come before or after it."""
+        folder = Path(self._folder.name)
+        for path in take(self._dropper, folder):
+            both = (folder / CONFIGURATION).exists() and len(list(folder.iterdir())) == 2
+            if path.name == CONFIGURATION and not both:
+                self.message = f"{path.name}: now drop the adapter that it belongs to"
+            else:
+                self._show(folder if both else path)
+
+    def _show(self, path: Path) -> None:
+        try:
+            view = view_of(path, called=path.name)
+        except (OSError, TypeError, ValueError) as error:
+            self.message = str(error).replace(f"{self._folder.name}/", "")
+            return
+        self.view.stop()
+        self.param.update(view=view, message=f"{path.name} is open")
+
+    def close(self) -> None:
+        """End what is being computed and delete what was dropped."""
+        self.view.stop()
+        self._folder.cleanup()
+
+    def __panel__(self) -> Any:
+        if pn.state.curdoc is not None and pn.state.curdoc.session_context is not None:
+            pn.state.curdoc.on_session_destroyed(lambda _: self.close())
+        style = stylesheet("palette.css", "drop.css")
+        note = pn.pane.Str(self.param.message, stylesheets=[style], css_classes=["message"])
+        drop = pn.Column(
+            self._dropper,
+            note,
+            stylesheets=[style],
+            css_classes=["drop"],
+            sizing_mode="stretch_width",
+        )
+        shown = pn.panel(pn.bind(lambda view: view, self.param.view), sizing_mode="stretch_width")
+        return pn.Column(shown, drop, sizing_mode="stretch_width")
