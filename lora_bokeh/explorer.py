@@ -13,6 +13,7 @@ from typing import Any
 import panel as pn
 import param
 
+from lora_bokeh.answers import THRESHOLDS, page_rules
 from lora_bokeh.figures import curve_figure, factors_figure
 from lora_bokeh.matrix import check_matrix
 from lora_bokeh.opened import Opened, opened_gallery
@@ -244,4 +245,9 @@ class LoraExplorer(RankExplorer):
         return opened_gallery()
 
     def _page(self) -> dict[str, Any]:
-        return {"factors": pane(factors_figure()), **super()._page()}
+        return {
+            "factors": pane(factors_figure()),
+            "rules": page_rules(),
+            "thresholds": list(THRESHOLDS),
+            **super()._page(),
+        }

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from lora_bokeh.answers import THRESHOLDS
 from lora_bokeh.budget import spend
 
-ENERGIES = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999)
 MOST_STOPS = 48  # of a slider
 
 
@@ -65,10 +65,10 @@ def _by_rank(members: Sequence[Member], path: str) -> dict[str, Any]:
 
 
 def _by_energy(members: Sequence[Member], path: str) -> dict[str, Any]:
-    chosen = [ranks_for_energy(members, share) for share in ENERGIES]
-    labels = [f"{100 * share:g} % of each matrix's energy" for share in ENERGIES]
-    options = [f"--rule energy --threshold {share:g}" for share in ENERGIES]
-    return _way("energy", labels, chosen, members, path, options, ENERGIES.index(0.95))
+    chosen = [ranks_for_energy(members, share) for share in THRESHOLDS]
+    labels = [f"{100 * share:g} % of each matrix's energy" for share in THRESHOLDS]
+    options = [f"--rule energy --threshold {share:g}" for share in THRESHOLDS]
+    return _way("energy", labels, chosen, members, path, options, THRESHOLDS.index(0.95))
 
 
 def _by_budget(members: Sequence[Member], path: str, stored: int) -> dict[str, Any]:

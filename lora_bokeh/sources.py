@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from bokeh.models import ColumnDataSource
 
+from lora_bokeh.answers import answers
 from lora_bokeh.lora import LowRank, break_even_rank
 from lora_bokeh.spectrum import Spectrum
 
@@ -95,7 +96,11 @@ def speckle(side: int = 40, seed: int = 0) -> np.ndarray:
 
 def growing(spectrum: Spectrum, last: int) -> dict[str, Any]:
     """Return what of a target changes while its spectrum is computed."""
-    return {"ticks": rank_ticks(last), **curve_columns(spectrum, last)}
+    return {
+        "ticks": rank_ticks(last),
+        "answers": answers(spectrum),
+        **curve_columns(spectrum, last),
+    }
 
 
 def page_target(  # noqa: PLR0913 - all but three are by keyword

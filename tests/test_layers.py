@@ -26,10 +26,10 @@ LAYERS = {
         "drawing",
         "figures",
         "heatmap",
-        *("widgets", "jobs", "opened", "view", "plans", "listing", "upload"),
+        *("widgets", "jobs", "opened", "view", "plans", "listing", "upload", "answers"),
     ],
     "L3": ["factorization", "explorer", "adapter", "workbench", "page", "export", "server"],
-    "L4": ["cli_output", "cli_errors", "cli_progress", "cli", "__main__"],
+    "L4": ["cli_output", "cli_errors", "cli_progress", "cli_look", "cli", "__main__"],
 }
 LEVEL = {module: level for level, names in enumerate(LAYERS.values()) for module in names}
 PAGE_LIBRARIES = {"bokeh", "panel", "param", "tornado", "jinja2"}

@@ -25,7 +25,7 @@ function ruleRow(rule, answer, state, end, onRank) {
     "aria-pressed": String(rank === state.rank),
     onclick: () => onRank(rank),
   }, answerText(answer, Infinity));
-  const name = h("th", { scope: "row", title: rule.source }, rule.title, h("span", { class: "formula" }, rule.formula));
+  const name = h("th", { scope: "row" }, rule.title, h("span", { class: "formula" }, `${rule.formula} · ${rule.source}`));
   return h("tr", {}, name, h("td", {}, choose));
 }
 

@@ -47,10 +47,10 @@ function build(model, data) {
   };
   const { head, index, map, plan, rank, rows, columns, metric, target, factors, curve, readout, rules, progress, status } = parts;
   const elements = (...some) => some.map((part) => part?.element ?? part).filter((element) => element instanceof Node);
+  const figures = h("div", { class: "figures" }, ...elements(factors, curve));
   const side = h("div", { class: "side" }, ...elements(readout, rules));
-  const layout = factors && curve ? "explorer" : "explorer one-figure";
   const bar = h("div", { class: "bar" }, ...elements(rank, rows, columns, metric, target, progress));
-  const element = h("div", { class: layout }, ...elements(head, index, map, plan, bar, factors, curve, side, status));
+  const element = h("div", { class: "explorer" }, ...elements(head, index, map, plan, bar, figures, side, status));
   return { ...parts, element };
 }
 
@@ -70,6 +70,7 @@ function show(parts, model) {
   parts.index.element.hidden = !model.index.length;
   parts.rules.show(now, model);
   parts.readout.element.hidden = !model.show_parameter_count;
+  parts.element.classList.toggle("file", model.index.length > 0);
   parts.element.classList.toggle("no-readout", !model.show_parameter_count);
   return now;
 }
