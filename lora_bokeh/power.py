@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from lora_bokeh.forecast import Forecast
 from lora_bokeh.krylov import BLOCK, BlockKrylov, Ritz
 from lora_bokeh.options import Options
 from lora_bokeh.products import Operator
@@ -15,6 +16,9 @@ VECTOR_TOLERANCE = {np.float32: 1e-5, np.float64: 1e-10}  # ‖Wᵀu − σv‖,
 ROUNDING = 4.0  # in eps·σ₁: what the arithmetic itself may add to a value
 FIRST_LOOK = 4 * BLOCK  # size of the space at the first look, for the first values to come early
 GROWTH = 1.3  # of the space between looks at most, so that looking stays cheap
+WORTH_SHARE = 0.5  # of min(m, n): growing the space beyond costs as much as the full SVD
+DECIDE_SHARE = 0.2  # of min(m, n): up to there, a tenth of the full SVD's cost at most is at stake
+DECIDE_FULL = 2048  # below this min(m, n) proportionally less: LAPACK is quicker on small matrices
 TINY = 1e-300  # keeps 0/0 out of the zero matrix's errors
 CANCELLED = {np.float32: 1e-3, np.float64: 1e-8}  # share of ‖W‖² below which it is summed anew
 
@@ -43,7 +47,8 @@ class PowerSVD:
         self._tol = TOLERANCE[dtype] if options.tol is None else options.tol
         self._vector_tol = VECTOR_TOLERANCE[dtype] if options.vectors else None
         self._next_look = min(FIRST_LOOK, self._operator.shape[1])
-        self._previous: tuple[int, float] | None = None  # size and log₁₀ error at the last look
+        self._forecast = Forecast()
+        self.hopeless = False  # whether the full SVD would be the faster way from here
         self._ritz: Ritz | None = None
         self.values = self.bounds = np.zeros(0)
         self.converged = 0
@@ -52,11 +57,6 @@ class PowerSVD:
     def n_sweeps(self) -> int:
         """Products with W and with Wᵀ so far, one each per sweep."""
         return self._krylov.n_sweeps
-
-    @property
-    def share(self) -> float:
-        """The space as a share of all there is: 1 when the decomposition is full."""
-        return self._krylov.size / self._operator.shape[1]
 
     def advance(self, k: int) -> None:
         """Sweep until the next look is due, then look."""
@@ -137,16 +137,17 @@ class PowerSVD:
             self._next_look = min(2 * self._krylov.size, self._operator.shape[1])
 
     def _plan(self, k: int, excess: np.ndarray) -> None:
-        """Schedule the next look for when the errors, falling as they did, meet the tolerance.
+        """Schedule the next look, and see whether it is worth going on to it.
 
         ``excess`` (≤ k,) are the errors in units of what is allowed.
         """
-        size = self._krylov.size
+        size, p = self._krylov.size, self._operator.shape[1]
         target = GROWTH * size
         if size >= k:
-            worst = math.log10(max(excess.max(), 1e-9))
-            if self._previous and worst < self._previous[1]:
-                slope = (self._previous[1] - worst) / (size - self._previous[0])
-                target = min(target, size + worst / slope)
-            self._previous = size, worst
-        self._next_look = min(max(size + 1, k, int(target)), self._operator.shape[1])
+            self._forecast.update(size, excess)
+            target = min(target, self._forecast.worst)
+        decision = math.ceil(DECIDE_SHARE * min(1.0, p / DECIDE_FULL) * p)
+        self.hopeless = size >= max(decision, k) and self._forecast.mean > WORTH_SHARE * p
+        if size < decision:
+            target = min(target, decision)
+        self._next_look = min(max(size + 1, k, int(target)), p)

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 COMPLETE_UP_TO = 1024  # min(m, n) up to which every rank is computed unless asked otherwise
 DEFAULT_RANK = 64  # how many leading values beyond that
 POWER_SHARE = 1 / 8  # of min(m, n): above it the full SVD is the faster way to that many values
-GIVE_UP_SHARE = 0.4  # of min(m, n): a space grown to this without convergence is a flat spectrum's
 
 
 class Step(NamedTuple):
@@ -171,13 +170,10 @@ class SVDSteps(Iterator[Step]):
         return True
 
     def _flat(self) -> bool:
-        """Whether iterating has grown dearer than the full SVD, and may be given up for it."""
-        share = getattr(self._engine, "share", 0.0)
-        return (
-            self._options.method == "auto"
-            and share > GIVE_UP_SHARE
-            and self._engine.converged < self.max_rank
-        )
+        """Whether the spectrum is so flat that the full SVD is the faster way from here."""
+        hopeless = getattr(self._engine, "hopeless", False)
+        unfinished = self._engine.converged < self.max_rank
+        return hopeless and unfinished and self._options.method == "auto"
 
     def _choose_engine(self) -> FullSVD | FactoredSVD | PowerSVD | _Waiting:
         if isinstance(self._matrix, LowRank) and self._options.method == "auto":
