@@ -16,7 +16,17 @@ import click
 from lora_bokeh.cli_errors import OneLineGroup, bad_input
 
 tensor_option = click.option(
-    "--tensor", metavar="NAME", help="Which tensor of a .npz or .safetensors file."
+    "--tensor", metavar="NAME", help="Which tensor or LoRA module of SOURCE."
+)
+pattern_option = click.option(
+    "--tensor",
+    metavar="NAME",
+    help="Which tensor or LoRA module; a shell pattern like '*.q_proj' takes all that fit.",
+)
+base_option = click.option(
+    "--base",
+    metavar="BASE",
+    help="Another checkpoint: look at SOURCE − BASE, tensors matched by name.",
 )
 max_rank_option = click.option(
     "--max-rank",
@@ -43,9 +53,9 @@ def format_option(*formats: str) -> Callable:
 def main(context: click.Context) -> None:
     """Show what LoRA rank r buys for a matrix.
 
-    SOURCE is a .npy, .npz, .csv or .safetensors file, or a folder that holds one .safetensors
-    file. Files are never unpickled. The exit code is 0, or 2 for bad input with one line on
-    standard error.
+    SOURCE is a .npy, .npz, .csv or .safetensors file, a LoRA adapter (of PEFT, kohya, diffusers
+    and others), a sharded checkpoint's index, or a folder with one of these. Files are never
+    unpickled. The exit code is 0, or 2 for bad input with one line on standard error.
     """
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
@@ -161,49 +171,52 @@ def _view_maker(
 
 @main.command()
 @click.argument("source")
-@tensor_option
+@pattern_option
+@base_option
 @max_rank_option
 @format_option("table", "json", "csv")
 @click.option("--seed", default=0, show_default=True, help="Of the iteration's random start.")
 @click.option("--all", "every", is_flag=True, help="Every rank in the table, however many.")
-def curve(source: str, tensor: str | None, output_format: str, every: bool, **options: Any) -> None:
+@click.option("--rules", is_flag=True, help="Add the rank by every rule, at its usual threshold.")
+def curve(source: str, output_format: str, every: bool, rules: bool, **options: Any) -> None:
     """Print what each rank of SOURCE buys.
 
     For each rank r: σ_r, the residual ‖W−W_r‖ in the Frobenius and in the spectral norm, and the
-    captured energy, a fraction of ‖W‖_F².
+    captured energy, a fraction of ‖W‖_F². Of a LoRA pair W is ΔW = s·B·A, its scale included.
 
     json and csv hold every rank in full precision; a long table shows some of them, evenly spread
-    on a logarithmic scale, unless --all is given.
+    on a logarithmic scale, unless --all is given. If NAME is a shell pattern, json is a list, csv
+    has the name in front of each row, and the table is repeated.
     """
     from lora_bokeh import cli_output
-    from lora_bokeh.cli_progress import computed_spectrum
-    from lora_bokeh.loaders import open_tensor
+    from lora_bokeh.cli_look import curves
 
     with bad_input(source):
-        stored = open_tensor(source, tensor)
-        spectrum = computed_spectrum(source, stored.read(), **options)
-        result = cli_output.Curve(source, stored.name, spectrum)
+        found, many = curves(source, rules=rules, **options)
     text: dict[str, Callable[..., str]] = {
-        "table": partial(cli_output.curve_table, every=every),
-        "json": cli_output.curve_json,
-        "csv": cli_output.curve_csv,
+        "table": partial(cli_output.curve_tables, every=every),
+        "json": partial(cli_output.curves_json, many=many),
+        "csv": partial(cli_output.curves_csv, many=many),
     }
-    click.echo(text[output_format](result))
+    click.echo(text[output_format](found))
 
 
 @main.command()
 @click.argument("source")
+@base_option
 @format_option("table", "json")
-def inspect(source: str, output_format: str) -> None:
-    """List the tensors in SOURCE.
+def inspect(source: str, base: str | None, output_format: str) -> None:
+    """List the tensors in SOURCE, or the pairs if it is a LoRA adapter.
 
-    For each: its shape, dtype and bytes, the parameters that training all of it would take, and
+    Of a tensor: its shape, dtype and bytes, the parameters that training all of it would take, and
     for an m×n matrix the break-even rank mn/(m+n), at which LoRA takes as many.
+
+    Of a pair: the shape of ΔW = s·B·A, its rank r and scale s, dtype and bytes, the ranks that
+    hold 90, 95 and 99 % of the energy of ΔW, and the stable rank ‖ΔW‖_F²/σ₁². Then whatever else
+    is in the file, by kind and name.
     """
-    from lora_bokeh import cli_output
-    from lora_bokeh.loaders import list_tensors
+    from lora_bokeh.cli_look import inspected
 
     with bad_input(source):
-        tensors = list_tensors(source)
-    text = {"table": cli_output.inspect_table, "json": cli_output.inspect_json}
-    click.echo(text[output_format](source, tensors))
+        text = inspected(source, base, output_format)
+    click.echo(text)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import sys
 from collections.abc import Iterator, Sequence
@@ -10,7 +12,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from lora_bokeh.formats.stored import TensorInfo
+from lora_bokeh.formats.text import count
 from lora_bokeh.lora import break_even_rank, full_count
+from lora_bokeh.rounding import RoundingError
 from lora_bokeh.spectrum import Spectrum
 
 if TYPE_CHECKING:
@@ -26,6 +30,9 @@ class Curve(NamedTuple):
     source: str
     tensor: str | None
     spectrum: Spectrum
+    scale: float = 1.0
+    floor: RoundingError | None = None
+    rules: Sequence[dict[str, Any]] | None = None
 
     def rows(self) -> Iterator[tuple[int, float, float, float, float]]:
         """Yield one row of COLUMNS for each rank, in Python numbers."""
@@ -35,26 +42,44 @@ class Curve(NamedTuple):
         yield from zip(*(column.tolist() for column in columns), strict=True)
 
 
-def curve_json(curve: Curve) -> str:
-    """Return one JSON object, floats in full precision."""
+def curves_json(curves: Sequence[Curve], many: bool = False) -> str:
+    """Return one JSON object, or a list of them, floats in full precision."""
+    objects = [_curve_object(curve) for curve in curves]
+    return as_json(objects if many else objects[0])
+
+
+def _curve_object(curve: Curve) -> dict[str, Any]:
     s = curve.spectrum
-    return _json(
-        {
-            "source": curve.source,
-            "tensor": curve.tensor,
-            "shape": list(s.shape),
-            "dtype": str(s.dtype),
-            "scale": 1.0,
-            "frobenius_norm": s.frobenius_norm,
-            "complete": s.complete,
-            "ranks": [dict(zip(COLUMNS, row, strict=True)) for row in curve.rows()],
-        }
-    )
+    floor = {} if curve.floor is None else {"rounding_floor": curve.floor._asdict()}
+    rules = {} if curve.rules is None else {"rules": curve.rules}
+    return {
+        "source": curve.source,
+        "tensor": curve.tensor,
+        "shape": list(s.shape),
+        "dtype": str(s.dtype),
+        "scale": curve.scale,
+        "frobenius_norm": s.frobenius_norm,
+        "complete": s.complete,
+        **floor,
+        "ranks": [dict(zip(COLUMNS, row, strict=True)) for row in curve.rows()],
+        **rules,
+    }
 
 
-def curve_csv(curve: Curve) -> str:
+def curves_csv(curves: Sequence[Curve], many: bool = False) -> str:
     """Return a header and one line for each rank, floats in full precision."""
-    return "\n".join([",".join(COLUMNS), *(",".join(map(repr, row)) for row in curve.rows())])
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([*(["tensor"] if many else []), *COLUMNS])
+    for curve in curves:
+        name = [curve.tensor] if many else []
+        writer.writerows([*name, *map(repr, row)] for row in curve.rows())
+    return text.getvalue().rstrip("\n")
+
+
+def curve_tables(curves: Sequence[Curve], every: bool = False) -> str:
+    """Return the table of each curve, a blank line between them."""
+    return "\n\n".join(curve_table(curve, every) for curve in curves)
 
 
 def curve_table(curve: Curve, every: bool = False) -> str:
@@ -62,26 +87,50 @@ def curve_table(curve: Curve, every: bool = False) -> str:
     s = curve.spectrum
     known = len(s.s)
     shown = s.ranks if every or known <= TABLE_ROWS else _spread(known)
-    table = _table("rank", "σ", "‖W−W_r‖_F", "‖W−W_r‖₂", "captured energy")
+    table = table_of("rank", "σ", "‖W−W_r‖_F", "‖W−W_r‖₂", "captured energy")
     rows = list(curve.rows())
     for rank in shown:
         _, sigma, frobenius, spectral, energy = rows[rank - 1]
         table.add_row(
             str(rank), f"{sigma:.7g}", f"{frobenius:.7g}", f"{spectral:.7g}", f"{energy:.5f}"
         )
-    notes = []
-    if len(shown) < known:
-        notes.append(f"{len(shown)} of {known} ranks; --all shows every one")
-    if not s.complete:
-        notes.append(f"the first {known} of {min(s.shape)} ranks; --max-rank computes more")
-    return _rendered(_summary(curve), table, *notes)
+    rules = [] if curve.rules is None else ["", _rules_table(curve.rules)]
+    return rendered(_summary(curve), table, *_curve_notes(curve, len(shown)), *rules)
+
+
+def _curve_notes(curve: Curve, shown: int) -> Iterator[str]:
+    known, p = len(curve.spectrum.s), min(curve.spectrum.shape)
+    if shown < known:
+        yield f"{shown} of {known} ranks; --all shows every one"
+    if curve.spectrum.complete:
+        pass
+    elif curve.spectrum.exact_tail:
+        yield f"the first {known} of {p} ranks; all other singular values are zero"
+    else:
+        yield f"the first {known} of {p} ranks; --max-rank computes more"
+    if curve.floor is not None:
+        yield (
+            f"rounding floor: a σ below {curve.floor.edge:.4g} cannot be told from the rounding "
+            f"of what is stored, of norm {curve.floor.frobenius:.4g}"
+        )
+
+
+def _rules_table(rules: Sequence[dict[str, Any]]) -> Table:
+    """Return rule, threshold and rank, or what is known of it."""
+    table = table_of("rule", "k", "t", "rank", "", left=(0, 1, 4))
+    for row in rules:
+        rank = "–" if row["rank"] is None else str(row["rank"])
+        threshold = "" if row["threshold"] is None else f"{row['threshold']:.4g}"
+        table.add_row(row["rule"], row["formula"], threshold, rank, row["why"])
+    return table
 
 
 def _summary(curve: Curve) -> str:
     m, n = curve.spectrum.shape
     name = curve.source if curve.tensor is None else f"{curve.source} · {curve.tensor}"
+    scale = "" if curve.scale == 1 else f"scale {curve.scale:.7g}, "
     return (
-        f"{printable(name)}: {m} × {n} {curve.spectrum.dtype}, "
+        f"{printable(name)}: {m} × {n} {curve.spectrum.dtype}, {scale}"
         f"‖W‖_F = {curve.spectrum.frobenius_norm:.7g}, break-even rank {break_even_rank(m, n):.5g}"
     )
 
@@ -93,28 +142,26 @@ def _spread(last: int) -> np.ndarray:
 
 def inspect_json(source: str, tensors: Sequence[TensorInfo]) -> str:
     """Return one JSON object with an entry for each tensor."""
-    return _json(
-        {
-            "source": source,
-            "tensors": [
-                {
-                    "name": t.name,
-                    "shape": list(t.shape),
-                    "dtype": t.dtype,
-                    "nbytes": t.nbytes,
-                    "parameters": _parameters(t),
-                    "break_even_rank": _break_even(t),
-                }
-                for t in tensors
-            ],
-        }
+    return as_json({"source": source, "tensors": [tensor_object(t) for t in tensors]})
+
+
+def tensor_object(tensor: TensorInfo) -> dict[str, Any]:
+    """Return what JSON says of a tensor."""
+    return {
+        "name": tensor.name,
+        "shape": list(tensor.shape),
+        "dtype": tensor.dtype,
+        "nbytes": tensor.nbytes,
+        "parameters": _parameters(tensor),
+        "break_even_rank": _break_even(tensor),
+    }
+
+
+def inspect_table(source: str, tensors: Sequence[TensorInfo], notes: Sequence[str] = ()) -> str:
+    """Return a table with a row for each tensor, and the notes."""
+    table = table_of(
+        "tensor", "shape", "dtype", "bytes", "parameters", "break-even rank", left=(0,)
     )
-
-
-def inspect_table(source: str, tensors: Sequence[TensorInfo]) -> str:
-    """Return a table with a row for each tensor."""
-    table = _table("tensor", "shape", "dtype", "bytes", "parameters", "break-even rank")
-    table.columns[0].justify = "left"
     for t in tensors:
         rank = _break_even(t)
         table.add_row(
@@ -125,8 +172,8 @@ def inspect_table(source: str, tensors: Sequence[TensorInfo]) -> str:
             f"{_parameters(t):,}",
             "–" if rank is None else f"{rank:.5g}",
         )
-    count = "1 tensor" if len(tensors) == 1 else f"{len(tensors)} tensors"
-    return _rendered(f"{printable(source)}: {count}", table)
+    title = f"{printable(source)}: {count(len(tensors), 'tensor')}"
+    return rendered(title, table, *map(printable, notes))
 
 
 def _parameters(tensor: TensorInfo) -> int:
@@ -144,7 +191,8 @@ def _break_even(tensor: TensorInfo) -> float | None:
     return break_even_rank(*tensor.shape)
 
 
-def _json(content: dict[str, Any]) -> str:
+def as_json(content: Any) -> str:
+    """Return one line of JSON, in which a number that is not finite would be an error."""
     return json.dumps(content, allow_nan=False)
 
 
@@ -153,17 +201,19 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
-def _table(*headings: str) -> Table:
+def table_of(*headings: str, left: Sequence[int] = ()) -> Table:
+    """Return an empty table, its columns to the right but for those counted in ``left``."""
     from rich import box
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for heading in headings:
-        table.add_column(heading, justify="right", overflow="fold")
+    for number, heading in enumerate(headings):
+        side: Any = "left" if number in left else "right"
+        table.add_column(heading, justify=side, overflow="fold")
     return table
 
 
-def _rendered(*parts: Any) -> str:
+def rendered(*parts: Any) -> str:
     """Return the parts as the terminal shows them; on one line each where there is no terminal."""
     from rich.console import Console
 
@@ -172,4 +222,4 @@ def _rendered(*parts: Any) -> str:
     with console.capture() as captured:
         for part in parts:
             console.print(part)
-    return captured.get().rstrip("\n")
+    return "\n".join(line.rstrip() for line in captured.get().rstrip("\n").split("\n"))

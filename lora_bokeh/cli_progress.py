@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from lora_bokeh.cli_output import printable
-from lora_bokeh.spectrum import Spectrum, spectrum_so_far
+from lora_bokeh.spectrum import Spectrum, spectrum, spectrum_so_far
 from lora_bokeh.steps import svd_steps
 
 if TYPE_CHECKING:
     from rich.progress import Progress
+
+    from lora_bokeh.loaders import Entry
 
 BETWEEN_LOOKS = 0.1  # s
 
@@ -29,6 +31,16 @@ def computed_spectrum(what: str, matrix: Any, **options: Any) -> Spectrum:
     return spectrum_so_far(steps)
 
 
+def each_spectrum(what: str, entries: Sequence[Entry]) -> Iterator[tuple[Entry, Spectrum]]:
+    """Yield each entry of a source with its spectrum."""
+    with _bar("matrices") as bar:
+        task = bar and bar.add_task(printable(what), total=len(entries))
+        for number, entry in enumerate(entries, 1):
+            yield entry, spectrum(entry.read())
+            if bar:
+                bar.update(task, completed=number)
+
+
 def wait_for(view: Any, what: str) -> None:
     """Return when the matrix of a view is computed."""
     with _bar() as bar:
@@ -41,19 +53,19 @@ def wait_for(view: Any, what: str) -> None:
 
 
 @contextmanager
-def _bar() -> Iterator[Any]:
+def _bar(unit: str = "ranks") -> Iterator[Any]:
     """Give a progress bar, or None where nobody would see it."""
     if not sys.stderr.isatty():
         yield None
         return
-    with _progress() as bar:
+    with _progress(unit) as bar:
         yield bar
 
 
-def _progress() -> Progress:
+def _progress(unit: str) -> Progress:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
     name = TextColumn("{task.description}", markup=False)
-    columns = (SpinnerColumn(), name, BarColumn(), MofNCompleteColumn(), TextColumn("ranks"))
+    columns = (SpinnerColumn(), name, BarColumn(), MofNCompleteColumn(), TextColumn(unit))
     return Progress(*columns, console=Console(stderr=True), transient=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -136,23 +135,16 @@ def list_tensors(source: FilePath) -> list[TensorInfo]:
     SourceError
         The file cannot be read.
     """
-    container = open_container(Path(source))
-    found = understood(container)
+    found = open_source(source)
     if not found.is_adapter:
-        return [stored.info for stored in container.stored]
+        return [stored.info for stored in found.tensors.values()]
     return [TensorInfo(e.name, e.shape, e.dtype, e.nbytes) for e in found.entries]
 
 
 def open_tensor(source: FilePath | Source, tensor: str | None = None) -> Entry:
     """Return the entry that :func:`load` would read, before it is read."""
-    if isinstance(source, Source):
-        found, stored = source, tuple(source.tensors.values())
-    else:
-        container = open_container(Path(source))
-        found, stored = _placed(understood(container)), container.stored
-    if tensor is None:
-        return _only_one(found, stored)
-    return _by_name(found, stored, tensor)
+    found = source if isinstance(source, Source) else open_source(source)
+    return _only_one(found) if tensor is None else _by_name(found, tensor)
 
 
 def select(source: Source, pattern: str) -> tuple[Entry, ...]:
@@ -183,30 +175,29 @@ def _placed(source: Source) -> Source:
     return replace(source, entries=tuple(entries))
 
 
-def _by_name(source: Source, stored: Sequence[Stored], name: str) -> Entry:
+def _by_name(source: Source, name: str) -> Entry:
     """Return an entry, or any tensor that is a matrix: one factor of a pair, say."""
     entries = {entry.name: entry for entry in source.entries}
-    tensors = {s.info.name: s for s in stored}
     if name in entries:
         return entries[name]
-    if name in tensors:
-        return _as_matrix(source, tensors[name])
-    if None in tensors:
+    if name in source.tensors:
+        return _as_matrix(source, source.tensors[name])
+    if None in source.tensors:
         reason = f"it holds one array without a name; leave out the name {name!r}"
         raise SourceError(source.path, reason)
-    names = [str(key) for key in (entries if source.is_adapter else tensors)]
+    names = [str(key) for key in (entries if source.is_adapter else source.tensors)]
     close = difflib.get_close_matches(name, names, n=3)
     hint = f"did you mean {listing(close)}?" if close else f"it holds {listing(names)}"
     raise SourceError(source.path, f"no tensor is named {name!r}; {hint}")
 
 
-def _only_one(source: Source, stored: Sequence[Stored]) -> Entry:
+def _only_one(source: Source) -> Entry:
     """Return the only pair, the only tensor, or the only 2-D one."""
     entries = [e for e in source.entries if e.kernel is None] or list(source.entries)
     if len(entries) == 1:
         return entries[0]
-    if len(stored) == 1:
-        return _as_matrix(source, stored[0])
+    if len(source.tensors) == 1:
+        return _as_matrix(source, *source.tensors.values())
     if not entries:
         raise SourceError(source.path, "no 2-D tensor is in it")
     names = [f"{e.name} ({'×'.join(map(str, e.shape))})" for e in entries]

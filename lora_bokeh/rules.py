@@ -108,7 +108,8 @@ def noise_edge(spectrum: Spectrum, _threshold: float) -> RuleResult:
     if not len(below):
         return known_between(spectrum, len(known) - 1, min(m, n))
     rank = int(below[0])
-    return RuleResult(rank, rank, rank, True, f"edge {edges[rank]:.4g}")
+    why = f"edge {edges[rank]:.4g}" if edges[rank] > 0 else "no noise: nothing is left after these"
+    return RuleResult(rank, rank, rank, True, why)
 
 
 @rule("optimal noise cut", "#{σ > ω(m/n)·median σ}", "Gavish–Donoho")

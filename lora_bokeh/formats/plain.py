@@ -28,7 +28,7 @@ def read(container: Container) -> Source:
         tuple(entries),
         leftovers={OTHERS: others} if others else {},
         config=container.metadata,
-        tensors=container.named,
+        tensors={stored.info.name: stored for stored in container.stored},
     )
 
 

@@ -112,7 +112,7 @@ class Source:
     config : dict
         ``adapter_config.json``, or the file's metadata.
     tensors : mapping of str to Stored
-        Every named tensor of the file, to be read as it is.
+        Every tensor of the file, to be read as it is; under None where the file has no names.
     """
 
     path: Path
@@ -121,7 +121,7 @@ class Source:
     notes: tuple[str, ...] = ()
     leftovers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     config: Mapping[str, Any] = field(default_factory=dict)
-    tensors: Mapping[str, Stored] = field(default_factory=dict, repr=False)
+    tensors: Mapping[Any, Stored] = field(default_factory=dict, repr=False)
 
     @property
     def is_adapter(self) -> bool:

@@ -1,0 +1,141 @@
+"""What ``curve`` and ``inspect`` look at: the chosen matrices, and the summary of each pair."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from lora_bokeh import cli_output
+from lora_bokeh.cli_output import Curve
+from lora_bokeh.cli_progress import computed_spectrum, each_spectrum
+from lora_bokeh.formats.text import count
+from lora_bokeh.loaders import (
+    Entry,
+    Source,
+    TensorInfo,
+    difference,
+    list_tensors,
+    open_source,
+    open_tensor,
+    select,
+)
+from lora_bokeh.rules import RULES
+from lora_bokeh.spectrum import Spectrum
+
+SHARES = (0.9, 0.95, 0.99)  # of the energy, whose ranks a summary states
+USUAL = 0.95  # the share of which the summary's last line speaks
+
+
+def curves(
+    source: str, tensor: str | None, base: str | None, rules: bool, **options: Any
+) -> tuple[list[Curve], bool]:
+    """Return the curves of the matrices chosen, and whether they were chosen by a pattern."""
+    found = open_source(source) if base is None else difference(base, source)
+    entries = (open_tensor(found),) if tensor is None else select(found, tensor)
+    many = tensor is not None and [entry.name for entry in entries] != [tensor]
+    return [_curve(source, entry, rules, **options) for entry in entries], many
+
+
+def _curve(source: str, entry: Entry, rules: bool, **options: Any) -> Curve:
+    what = source if entry.name is None else entry.name
+    spectrum = computed_spectrum(what, entry.read(), **options)
+    table = _rules(entry, spectrum) if rules else None
+    return Curve(source, entry.name, spectrum, entry.scale, entry.rounding_error(), table)
+
+
+def _rules(entry: Entry, spectrum: Spectrum) -> list[dict[str, Any]]:
+    """Return one row of the table of rules for each."""
+    rows = []
+    for name, rule in RULES.items():
+        result = rule(spectrum, floor=entry.rounding_error)
+        row = {"rule": name, "formula": rule.formula, "threshold": rule.default}
+        rows.append({**row, **result._asdict()})
+    return rows
+
+
+class PairSummary(NamedTuple):
+    """One pair: the ranks that hold SHARES of its energy, and ‖ΔW‖_F²/σ₁²."""
+
+    entry: Entry
+    ranks: tuple[int | None, ...]
+    stable_rank: float | None
+
+    @classmethod
+    def of(cls, entry: Entry, spectrum: Spectrum) -> PairSummary:
+        """Summarise a spectrum."""
+        ranks = tuple(RULES["energy"](spectrum, share).rank for share in SHARES)
+        return cls(entry, ranks, RULES["stable_rank"](spectrum).value)
+
+
+def inspected(source: str, base: str | None, output_format: str) -> str:
+    """Return the listing of a file, an adapter or a difference, as text."""
+    found = open_source(source) if base is None else difference(base, source)
+    if found.is_adapter:
+        summaries = [PairSummary.of(*pair) for pair in each_spectrum(source, found.entries)]
+        return {"table": pairs_table, "json": pairs_json}[output_format](source, found, summaries)
+    if base is None:
+        text = {"table": cli_output.inspect_table, "json": cli_output.inspect_json}
+        return text[output_format](source, list_tensors(source))
+    tensors = [TensorInfo(e.name, e.shape, e.dtype, e.nbytes) for e in found.entries]
+    if output_format == "table":
+        return cli_output.inspect_table(f"{source} − {base}", tensors, found.notes)
+    objects = [cli_output.tensor_object(tensor) for tensor in tensors]
+    return cli_output.as_json({"source": source, "base": base, "tensors": objects, **_rest(found)})
+
+
+def pairs_json(source: str, found: Source, summaries: Sequence[PairSummary]) -> str:
+    """Return one JSON object with an entry for each pair."""
+    tensors = [_pair_object(summary) for summary in summaries]
+    return cli_output.as_json(
+        {"source": source, "format": found.format, "tensors": tensors, **_rest(found)}
+    )
+
+
+def _pair_object(summary: PairSummary) -> dict[str, Any]:
+    e = summary.entry
+    info = cli_output.tensor_object(TensorInfo(e.name, e.shape, e.dtype, e.nbytes))
+    names = (f"rank_{100 * share:.0f}" for share in SHARES)
+    return {
+        **info,
+        "rank": e.rank,
+        "scale": e.scale,
+        "lora_alpha": e.lora_alpha,
+        **dict(zip(names, summary.ranks, strict=True)),
+        "stable_rank": summary.stable_rank,
+    }
+
+
+def _rest(found: Source) -> dict[str, Any]:
+    leftovers = {kind: list(names) for kind, names in found.leftovers.items()}
+    return {"leftovers": leftovers, "notes": list(found.notes)}
+
+
+def pairs_table(source: str, found: Source, summaries: Sequence[PairSummary]) -> str:
+    """Return a table with a row for each pair, what they need in all, and the notes."""
+    shares = [f"{100 * share:.0f} %" for share in SHARES]
+    table = cli_output.table_of(
+        "pair", "shape", "r", "scale", "dtype", "bytes", *shares, "stable rank", left=(0,)
+    )
+    for e, ranks, stable in summaries:
+        table.add_row(
+            cli_output.printable(str(e.name)),
+            f"{e.shape[0]} × {e.shape[1]}",
+            str(e.rank),
+            f"{e.scale:.6g}",
+            e.dtype,
+            f"{e.nbytes:,}",
+            *map(str, ranks),
+            f"{stable:.2f}",
+        )
+    title = f"{cli_output.printable(source)}: {count(len(summaries), 'LoRA pair')} ({found.format})"
+    notes = map(cli_output.printable, found.notes)
+    return cli_output.rendered(title, table, _need(summaries), *notes)
+
+
+def _need(summaries: Sequence[PairSummary]) -> str:
+    """Return the sentence on the ranks needed for the usual share."""
+    ranks = [summary.ranks[SHARES.index(USUAL)] or 0 for summary in summaries]
+    mean = sum(ranks) / len(ranks)
+    return (
+        f"{100 * USUAL:.0f} % of the energy needs {mean:.1f} ranks on average, at most {max(ranks)}"
+    )
