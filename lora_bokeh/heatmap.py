@@ -8,6 +8,8 @@ from bokeh.plotting import figure
 from lora_bokeh.assets import light_palette
 from lora_bokeh.drawing import axes, blank_figure, empty, text, themed
 
+STEPS = tuple(m * 10**power for power in range(7) for m in (1, 2, 5))
+
 
 def map_figure(layers: tuple[int, int], modules: list[str]) -> figure:
     """Return the heat map layer × module, over an empty source that the page fills.
@@ -43,6 +45,6 @@ def map_figure(layers: tuple[int, int], modules: list[str]) -> figure:
 
 
 def layer_ticks(first: int, last: int) -> list[int]:
-    """Return at most a dozen even ticks from the first layer to the last."""
-    step = max(1, -(-(last - first) // 12))
+    """Return at most eight even ticks from the first layer to the last."""
+    step = next(step for step in STEPS if last - first < 8 * step)
     return list(range(first, last + 1, step))

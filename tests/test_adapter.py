@@ -1,0 +1,176 @@
+"""AdapterExplorer from Python: rows, map, plans, choosing; and files dropped on the page."""
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+
+from lora_bokeh.adapter import AdapterExplorer
+from lora_bokeh.formats.stored import SourceError
+from lora_bokeh.plans import Member, plans, ranks_for_energy
+from lora_bokeh.upload import BoundedDropper, take
+from lora_bokeh.workbench import Workbench, view_of
+
+
+def pair(rank: int, m: int, n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    return (
+        rng.standard_normal((m, rank)).astype(np.float32),
+        rng.standard_normal((rank, n)).astype(np.float32),
+    )
+
+
+@pytest.fixture
+def adapter(tmp_path):
+    """A PEFT folder: q and v of three layers, rank 4, alpha 8."""
+    tensors = {}
+    for layer in range(3):
+        for i, module in enumerate(("q_proj", "v_proj")):
+            B, A = pair(4, 24, 16, 10 * layer + i)
+            name = f"base_model.model.layers.{layer}.attn.{module}"
+            tensors |= {f"{name}.lora_B.weight": B, f"{name}.lora_A.weight": A}
+    save_file(tensors, tmp_path / "adapter_model.safetensors")
+    config = {"peft_type": "LORA", "r": 4, "lora_alpha": 8, "target_modules": ["q_proj", "v_proj"]}
+    (tmp_path / "adapter_config.json").write_text(json.dumps(config))
+    return tmp_path
+
+
+def spectra(folder) -> dict[str, np.ndarray]:
+    """σ of every ΔW = 2·B·A, from the dense product in float64."""
+    tensors = load_file(folder / "adapter_model.safetensors")
+    names = [key.removesuffix(".lora_A.weight") for key in tensors if key.endswith("A.weight")]
+    product = {
+        name: 2.0
+        * tensors[f"{name}.lora_B.weight"].astype(float)
+        @ tensors[f"{name}.lora_A.weight"].astype(float)
+        for name in names
+    }
+    return {name: np.linalg.svd(w, compute_uv=False)[:4] for name, w in product.items()}
+
+
+def test_rows_tell_what_each_matrix_needs(adapter):
+    view = AdapterExplorer(adapter)
+    truth = spectra(adapter)
+    assert len(view.index) == len(truth) == 6
+    for row in view.index:
+        s = next(s for name, s in truth.items() if name.endswith(row["name"]))
+        energy = np.cumsum(s**2) / np.sum(s**2)
+        assert row["needs"] == [int(np.argmax(energy >= t)) + 1 for t in (0.9, 0.95, 0.99)]
+        assert row["stable"] == pytest.approx(np.sum(s**2) / s[0] ** 2, rel=1e-5)
+        assert (row["rank"], row["scale"], row["shape"]) == (4, 2.0, [24, 16])
+    assert sorted(row["place"] for row in view.index) == [
+        [layer, module] for layer in range(3) for module in ("q_proj", "v_proj")
+    ]
+
+
+def test_page_shows_the_map_and_the_first_matrix(adapter):
+    view = AdapterExplorer(adapter)
+    shell = view.__panel__()
+    assert shell.map.object.y_range.factors == ["v_proj", "q_proj"]
+    assert view.target == view.index[0]["name"]
+    assert view.spectrum.captured_energy(4) == pytest.approx(1)
+    view.choose(view.index[4]["name"])
+    assert shell.target == view.index[4]["name"]
+    with pytest.raises(ValueError, match="no matrix 'nothing'"):
+        view.choose("nothing")
+
+
+def test_plans_keep_what_they_say(adapter):
+    view = AdapterExplorer(adapter, called="adapter")
+    truth = [
+        next(s for name, s in spectra(adapter).items() if name.endswith(row["name"]))
+        for row in view.index
+    ]
+    total = sum(np.sum(s**2) for s in truth)
+    for way in view.plans["ways"].values():
+        for ranks, energy, size in zip(way["ranks"], way["energy"], way["bytes"], strict=True):
+            kept = sum(np.sum(s[:r] ** 2) for s, r in zip(truth, ranks, strict=True))
+            assert energy == pytest.approx(kept / total, rel=1e-5)
+            assert size == sum(int(r) * (24 + 16) * 4 for r in ranks)
+        assert list(way["bytes"]) == sorted(way["bytes"])
+        assert all(c.startswith("lora-bokeh resize adapter -o ") for c in way["commands"])
+    assert view.plans["before"] == 6 * 4 * (24 + 16) * 4
+
+
+def test_energy_plan_is_the_least_rank_and_zeros_keep_one():
+    members = [Member(np.array([9.0, 1.0]), 4), Member(np.zeros(3), 4)]
+    assert ranks_for_energy(members, 0.9) == [1, 1]
+    assert ranks_for_energy(members, 0.91) == [2, 1]
+    assert plans(members, "a b.safetensors")["ways"]["rank"]["commands"][0] == (
+        "lora-bokeh resize 'a b.safetensors' -o resized --rank 1"
+    )
+
+
+def test_checkpoint_is_computed_matrix_by_matrix_as_chosen(tmp_path):
+    weights = {f"layers.{i}.w": np.random.default_rng(i).standard_normal((9, 7)) for i in range(3)}
+    save_file(weights, tmp_path / "model.safetensors")
+    view = AdapterExplorer(tmp_path / "model.safetensors")
+    shell = view.__panel__()
+    assert [row["stable"] is None for row in view.index] == [False, True, True]
+    shell.request = "layers.2.w"  # as the page does
+    assert view.target == "layers.2.w"
+    np.testing.assert_allclose(
+        view.spectrum.s, np.linalg.svd(weights["layers.2.w"], compute_uv=False)
+    )
+    assert view.plans == {}
+
+
+def test_file_without_a_matrix_is_refused(tmp_path):
+    save_file({"bias": np.ones(3)}, tmp_path / "model.safetensors")
+    with pytest.raises(SourceError, match=r"model.safetensors"):
+        AdapterExplorer(tmp_path / "model.safetensors")
+
+
+def test_view_fits_the_file(adapter, tmp_path):
+    np.save(tmp_path / "w.npy", np.eye(4))
+    assert type(view_of(adapter)) is AdapterExplorer
+    assert view_of(tmp_path / "w.npy").spectrum.shape == (4, 4)
+    np.save(tmp_path / "nan.npy", np.full((2, 2), np.nan))
+    with pytest.raises(ValueError, match="nan"):
+        view_of(tmp_path / "nan.npy")
+
+
+def drop(dropper: BoundedDropper, name: str, content: bytes, chunk_size: int = 1 << 16) -> None:
+    """Send a file in chunks, as the browser does."""
+    chunks = [content[i : i + chunk_size] for i in range(0, len(content), chunk_size)] or [b""]
+    for i, data in enumerate(chunks, 1):
+        event = {"name": name, "chunk": i, "total_chunks": len(chunks), "data": data, "type": ""}
+        dropper._process_event(SimpleNamespace(event_name="upload_event", data=event))
+
+
+def test_dropped_file_is_opened_and_a_bad_one_is_said(adapter, tmp_path):
+    bench = Workbench()
+    model = (adapter / "adapter_model.safetensors").read_bytes()
+    drop(bench._dropper, "adapter_model.safetensors", model)
+    assert bench._dropper.value == {}
+    assert "adapter_config.json" in bench.message  # which holds the scale, and comes next
+    drop(bench._dropper, "adapter_config.json", (adapter / "adapter_config.json").read_bytes())
+    assert [row["scale"] for row in bench.view.index] == [2.0] * 6
+    before = bench.view
+    drop(bench._dropper, "notes.txt", b"hello")
+    assert bench.view is before
+    assert bench.message.startswith("notes.txt: unknown kind of file")
+    bench.close()
+
+
+def test_drop_is_bounded_whatever_the_browser_sends(tmp_path):
+    dropper = BoundedDropper(limit=1000)
+    drop(dropper, "large.npy", b"x" * 1001, chunk_size=300)
+    assert dropper.value == {}
+    assert dropper._file_buffer == {}
+    assert dropper.refused == "large.npy"
+    drop(dropper, "small.npy", b"x" * 1000, chunk_size=300)
+    assert list(dropper.value) == ["small.npy"]
+
+
+@pytest.mark.parametrize(
+    ("name", "landed"),
+    [("../../x.npy", "x.npy"), ("C:\\a\\b.npy", "b.npy"), (".bashrc", "bashrc"), ("/", "file")],
+)
+def test_dropped_name_stays_in_its_folder(tmp_path, name, landed):
+    dropper = BoundedDropper()
+    drop(dropper, name, b"abc")
+    assert take(dropper, tmp_path) == [tmp_path / landed]
+    assert (tmp_path / landed).read_bytes() == b"abc"
