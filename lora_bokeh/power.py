@@ -16,6 +16,7 @@ VECTOR_TOLERANCE = {np.float32: 1e-5, np.float64: 1e-10}  # ‖Wᵀu − σv‖,
 ROUNDING = 4.0  # in eps·σ₁: what the arithmetic itself may add to a value
 FIRST_LOOK = 4 * BLOCK  # size of the space at the first look, for the first values to come early
 GROWTH = 1.3  # of the space between looks at most, so that looking stays cheap
+EAGERNESS = 2 / 3  # of the way to the size forecast: convergence gathers speed
 WORTH_SHARE = 0.5  # of min(m, n): growing the space beyond costs as much as the full SVD
 DECIDE_SHARE = 0.2  # of min(m, n): up to there, a tenth of the full SVD's cost at most is at stake
 DECIDE_FULL = 2048  # below this min(m, n) proportionally less: LAPACK is quicker on small matrices
@@ -145,9 +146,10 @@ class PowerSVD:
         target = GROWTH * size
         if size >= k:
             self._forecast.update(size, excess)
-            target = min(target, self._forecast.worst)
+            target = min(target, size + EAGERNESS * (self._forecast.worst - size))
         decision = math.ceil(DECIDE_SHARE * min(1.0, p / DECIDE_FULL) * p)
         self.hopeless = size >= max(decision, k) and self._forecast.mean > WORTH_SHARE * p
         if size < decision:
             target = min(target, decision)
-        self._next_look = min(max(size + 1, k, int(target)), p)
+        whole = size + BLOCK * int((target - size) / BLOCK)  # not a sweep more than meant
+        self._next_look = min(max(size + 1, k, whole), p)
