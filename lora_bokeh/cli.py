@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from lora_bokeh.cli_act import extract, resize
 from lora_bokeh.cli_errors import OneLineGroup, bad_input
 
 tensor_option = click.option(
@@ -220,3 +221,7 @@ def inspect(source: str, base: str | None, output_format: str) -> None:
     with bad_input(source):
         text = inspected(source, base, output_format)
     click.echo(text)
+
+
+main.add_command(resize)
+main.add_command(extract)

@@ -23,7 +23,6 @@ from lora_bokeh.formats.write_safetensors import NewTensor, file_bytes, write
 
 README = "README.md"
 OURS = {WEIGHTS, CONFIG, README}  # what --force may replace
-FORMATS = ("peft", "kohya")
 
 
 class NewAdapter(NamedTuple):
@@ -52,9 +51,8 @@ class NewAdapter(NamedTuple):
 
     def tensors(self, form: str, dtype: str) -> list[NewTensor]:
         """Return everything that goes into the tensor file, its entries not yet read."""
-        if form == "kohya":
-            return kohya_tensors(self.pairs, dtype)
-        return [*peft_tensors(self.pairs, dtype), *self.others]
+        tensors = {"peft": peft_tensors, "kohya": kohya_tensors}[form]
+        return [*tensors(self.pairs, dtype), *self.others]
 
     def header(self, form: str) -> Mapping[str, str]:
         """Return the tensor file's metadata."""

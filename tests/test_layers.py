@@ -13,11 +13,12 @@ import lora_bokeh
 
 PACKAGE = Path(lora_bokeh.__file__).parent
 LAYERS = {
-    "L0": ["_kernels", "lora", "matrix", "rounding", "noise", "formats"],
+    "L0": ["_kernels", "lora", "matrix", "rounding", "noise", "forms", "formats"],
     "L1": [
         *("products", "small", "krylov", "factored", "options", "power", "lapack", "steps"),
         *("svd", "spectrum", "tails", "rule", "rules", "targets", "loaders", "budget", "spool"),
-        "writers",
+        *("gram_schmidt", "forecast"),
+        *("writers", "ranks", "cutting", "resize", "kept", "extract", "card"),
     ],
     "L2": [
         "assets",
@@ -29,7 +30,10 @@ LAYERS = {
         *("widgets", "jobs", "opened", "view", "plans", "listing", "upload", "answers"),
     ],
     "L3": ["factorization", "explorer", "adapter", "workbench", "page", "export", "server"],
-    "L4": ["cli_output", "cli_errors", "cli_progress", "cli_look", "cli", "__main__"],
+    "L4": [
+        *("cli_output", "cli_errors", "cli_progress", "cli_look", "cli_job", "cli_act", "cli"),
+        "__main__",
+    ],
 }
 LEVEL = {module: level for level, names in enumerate(LAYERS.values()) for module in names}
 PAGE_LIBRARIES = {"bokeh", "panel", "param", "tornado", "jinja2"}

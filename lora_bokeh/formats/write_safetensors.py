@@ -19,7 +19,8 @@ import numpy as np
 from lora_bokeh.formats.safetensors import DTYPES, LENGTH_BYTES
 
 ALIGNMENT = 8  # bytes, of the widest entry there is
-CODES = {dtype.newbyteorder("="): code for code, dtype in DTYPES.items()}
+CODES = {dtype.name: code for code, dtype in DTYPES.items()}
+BY_NAME = {dtype.name: dtype for dtype in DTYPES.values()}
 
 
 class NewTensor(NamedTuple):
@@ -49,17 +50,16 @@ class NewTensor(NamedTuple):
 
 
 def np_dtype(name: str) -> np.dtype:
-    """Return the dtype that a name such as "bfloat16" means.
+    """Return the dtype that a name such as "bfloat16" means, little endian.
 
     Raises
     ------
     ValueError
         The format has no such dtype.
     """
-    for dtype in CODES:
-        if dtype.name == name:
-            return dtype
-    raise ValueError(f".safetensors has no dtype {name!r}")
+    if name not in BY_NAME:
+        raise ValueError(f".safetensors has no dtype {name!r}")
+    return BY_NAME[name]
 
 
 def file_bytes(tensors: Sequence[NewTensor], metadata: Mapping[str, str]) -> int:
@@ -99,7 +99,7 @@ def _header(tensors: Sequence[NewTensor], metadata: Mapping[str, str]) -> bytes:
     for tensor in tensors:
         end = begin + tensor.nbytes
         content[tensor.name] = {
-            "dtype": CODES[np_dtype(tensor.dtype)],
+            "dtype": CODES[tensor.dtype],
             "shape": list(tensor.shape),
             "data_offsets": [begin, end],
         }
@@ -113,6 +113,5 @@ def _bytes(tensor: NewTensor) -> memoryview:
     array = tensor.read()
     if array.shape != tensor.shape:
         raise ValueError(f"tensor {tensor.name!r}: {array.shape} was read, not {tensor.shape}")
-    dtype = np_dtype(tensor.dtype).newbyteorder("<")
-    flat = np.ascontiguousarray(array, dtype=dtype).reshape(-1)
+    flat = np.ascontiguousarray(array, dtype=np_dtype(tensor.dtype)).reshape(-1)
     return flat.view(np.uint8).data

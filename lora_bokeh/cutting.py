@@ -1,0 +1,213 @@
+"""Cut matrices to their best rank-r approximation, as factors that an adapter can hold.
+
+ΔW_r = U_r·diag(σ_r)·V_rᵀ is written B·A with B = U_r·√σ_r and A = √σ_r·V_rᵀ: both factors are of
+one size, which half precision likes, and those of a smaller rank are the first columns and rows of
+those of a larger. The SVD of a pair comes from its factors alone (:mod:`lora_bokeh.factored`), its
+scale goes into them, and nothing is clamped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+
+from lora_bokeh.formats.new_pair import NewPair, cast
+from lora_bokeh.formats.source import Entry
+from lora_bokeh.ranks import Choice, Ranked, choose_ranks
+from lora_bokeh.spectrum import spectrum_so_far
+from lora_bokeh.spool import Spool
+from lora_bokeh.steps import SVDSteps, svd_steps
+from lora_bokeh.svd import fix_signs
+
+MOST_OF_DENSE = 128  # ranks of a dense matrix unless more are asked for
+FIRST_RANKS = 16  # of a dense matrix, when a rule is to say how many it needs
+
+Read = Callable[[], np.ndarray]
+
+
+def _nothing() -> np.ndarray:
+    raise ValueError("no factors were kept: a spool is needed for that")
+
+
+class Decomposed(NamedTuple):
+    """A matrix whose SVD is known as far as its rank may go.
+
+    Attributes
+    ----------
+    entry : Entry
+        Where it came from.
+    ranked : Ranked
+        What there is to choose from.
+    kept : int
+        The largest rank of which the factors wait; 0 if there are none.
+    U, Vh : callable
+        Give U·√σ (m, kept) and √σ·Vᵀ (kept, n).
+    """
+
+    entry: Entry
+    ranked: Ranked
+    kept: int = 0
+    U: Read = _nothing
+    Vh: Read = _nothing
+
+
+class Cut(NamedTuple):
+    """One matrix before and after.
+
+    Attributes
+    ----------
+    name : str
+        Its module.
+    shape : tuple of int
+        (m, n) of ΔW.
+    rank_before : int or None
+        Inner dimension of a pair; None for a dense matrix.
+    rank : int
+        What it was cut to; 0 if it is left out.
+    frobenius_norm, residual : float
+        ‖ΔW‖_F, exact, and ‖ΔW − ΔW_r‖_F.
+    captured_energy : float
+        1 − residual²/‖ΔW‖_F²; 1 for the zero matrix.
+    nbytes_before, nbytes : int
+        Of its tensors.
+    rounding_error : float or None
+        ‖ΔW_r − B·A‖_F for the factors as rounded to the file's dtype; None if none were made.
+    """
+
+    name: str
+    shape: tuple[int, int]
+    rank_before: int | None
+    rank: int
+    frobenius_norm: float
+    residual: float
+    captured_energy: float
+    nbytes_before: int
+    nbytes: int
+    rounding_error: float | None
+
+
+def decompose(entry: Entry, choice: Choice, spool: Spool | None = None) -> Decomposed:
+    """Compute the SVD of a matrix as far as a choice may need it.
+
+    Parameters
+    ----------
+    entry : Entry
+        A pair, or a difference of dense matrices, of which the 128 leading ranks are computed, or
+        ``choice.max_rank``. A rule is asked again and again until the ranks it has seen suffice.
+    choice : Choice
+        How its rank will be chosen.
+    spool : Spool, optional
+        Where its factors are to wait; without one there are none.
+
+    Raises
+    ------
+    SourceError, ValueError
+        The entry cannot be read or is not finite.
+    """
+    most = _most(entry, choice)
+    asks_rule = choice.rule is not None and choice.wanted(str(entry.name)) is None
+    first = min(most, FIRST_RANKS) if asks_rule and entry.rank is None else most
+    steps = _started(entry, first, spool is not None)
+    by_rule = _run(steps, most, entry, choice) if asks_rule else _drain(steps)
+    least = int(entry.kind == "pair" or steps.frobenius_norm > 0)  # what did not change goes
+    most = least and min(most, len(steps.values))
+    ranked = Ranked(str(entry.name), spectrum_so_far(steps), least, most, by_rule)
+    kept = most if choice.budget else choose_ranks(choice, [ranked]).ranks[0]
+    if spool is None or kept == 0:
+        return Decomposed(entry, ranked)
+    return Decomposed(entry, ranked, kept, *_factors(steps, kept, spool))
+
+
+def _most(entry: Entry, choice: Choice) -> int:
+    """Return the largest rank that will be asked for."""
+    wanted = choice.wanted(str(entry.name))
+    own = entry.rank or wanted or choice.max_rank or MOST_OF_DENSE
+    return min(own, wanted or own, choice.max_rank or own, *entry.shape)
+
+
+def _started(entry: Entry, rank: int, vectors: bool) -> SVDSteps:
+    matrix = entry.read()
+    try:
+        return svd_steps(matrix, rank, vectors=vectors)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{entry.name!r}: {error}") from None
+
+
+def _drain(steps: SVDSteps) -> int:
+    for _ in steps:
+        pass
+    return 0
+
+
+def _run(steps: SVDSteps, most: int, entry: Entry, choice: Choice) -> int:
+    """Compute until the rule knows its rank, or there are no more; return the rule's rank.
+
+    Of a rank that is known to lie between two, the larger is taken: it keeps what was asked for.
+    """
+    floor = cache(entry.rounding_error)
+    while True:
+        _drain(steps)
+        known = spectrum_so_far(steps)
+        said = choice.by_rule(known, floor)
+        if said.rank is None and known.exact_tail:
+            raise ValueError(f"{entry.name!r}: {said.why}")
+        if said.exact or steps.max_rank >= most:
+            return said.upper
+        steps.extend(min(most, max(2 * steps.max_rank, said.lower)))
+
+
+def _factors(steps: SVDSteps, rank: int, spool: Spool) -> tuple[Read, Read]:
+    U, Vh = fix_signs(*steps.factors())
+    root = np.sqrt(steps.values[:rank]).astype(U.dtype)
+    return spool.put(U[:, :rank] * root), spool.put(root[:, None] * Vh[:rank])
+
+
+def new_pair(matrix: Decomposed, rank: int) -> NewPair:
+    """Return the pair to be written for a matrix, of rank at least 1.
+
+    Where ΔW is (in, out), for Conv1D and embeddings, the factors are those of ΔWᵀ.
+    """
+    entry = matrix.entry
+    kernel = entry.kernel[1:] if entry.kernel else ()
+    left, right = lambda: matrix.U()[:, :rank], lambda: matrix.Vh()[:rank]
+    if not entry.fan_in_fan_out:
+        return NewPair(matrix.ranked.name, entry.shape, rank, left, right, kernel)
+    shape = entry.shape[1], entry.shape[0]
+    B, A = lambda: right().T, lambda: left().T
+    return NewPair(matrix.ranked.name, shape, rank, B, A, kernel, entry.embedding)
+
+
+def cut(matrix: Decomposed, rank: int, dtype: str, entry_bytes: int) -> Cut:
+    """Return what a rank makes of a matrix; its factors are read, if there are any."""
+    entry, spectrum = matrix.entry, matrix.ranked.spectrum
+    return Cut(
+        name=matrix.ranked.name,
+        shape=entry.shape,
+        rank_before=entry.rank,
+        rank=rank,
+        frobenius_norm=spectrum.frobenius_norm,
+        residual=spectrum.frobenius_residual(rank),
+        captured_energy=spectrum.captured_energy(rank),
+        nbytes_before=entry.nbytes,
+        nbytes=rank * sum(entry.shape) * entry_bytes,
+        rounding_error=_rounding_error(matrix, rank, dtype) if matrix.kept and rank else None,
+    )
+
+
+def _rounding_error(matrix: Decomposed, rank: int, dtype: str) -> float:
+    """Return ‖B·A − B̃·Ã‖_F = ‖E_B·A + B̃·E_A‖_F with E = X − X̃, from products of r×r."""
+    pair = new_pair(matrix, rank)
+    B, E_B = _rounded(pair.B(), dtype, pair.name)
+    A, E_A = _rounded(pair.A(), dtype, pair.name)
+    A = A + E_A  # the unrounded one
+    squared = np.vdot(E_B.T @ E_B, A @ A.T) + np.vdot(B.T @ B, E_A @ E_A.T)
+    return float(np.sqrt(max(0.0, squared + 2 * np.vdot(E_B.T @ B, A @ E_A.T))))
+
+
+def _rounded(factor: np.ndarray, dtype: str, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return the rounded factor and what rounding took away, in float64."""
+    rounded = cast(factor, dtype, name).astype(np.float64)
+    return rounded, factor - rounded

@@ -1,0 +1,207 @@
+"""Make an adapter of what full fine-tuning did: the best rank-r approximation of tuned − base.
+
+Two tensors of one name are read, subtracted, decomposed and let go before the next two: two
+checkpoints of any size take the memory of one of their matrices.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from lora_bokeh.cutting import Decomposed
+from lora_bokeh.formats.folder import inside
+from lora_bokeh.formats.jsons import read_object
+from lora_bokeh.formats.new_pair import NewPair
+from lora_bokeh.formats.source import Entry, Source
+from lora_bokeh.formats.stored import SourceError, Stored
+from lora_bokeh.formats.text import listing
+from lora_bokeh.kept import STATE, changed, kept_whole
+from lora_bokeh.loaders import difference
+from lora_bokeh.ranks import Choice
+from lora_bokeh.resize import (
+    Before,
+    How,
+    Progress,
+    Result,
+    assemble,
+    decompose_all,
+    silence,
+    usual_dtype,
+)
+from lora_bokeh.spool import Spool
+from lora_bokeh.writers import NewAdapter
+
+CONFIG = "config.json"
+WEIGHT = ".weight"
+
+# An embedding's weight is (entries, size), and its adapter has tensors of other names. Nothing in
+# a checkpoint tells one from a linear module but what it is called.
+EMBEDDING = re.compile(
+    r"(^|\.)(\w*embed(ding)?s?(_tokens|_positions|_in)?|wte|wpe|shared|relative_attention_bias)$"
+)
+# Models whose Conv1D stores weights as (in, out), and what these modules are called.
+CONV1D_MODELS = {"gpt2", "openai-gpt", "imagegpt", "decision_transformer"}
+CONV1D = re.compile(r"(^|\.)(c_attn|c_proj|c_fc|q_attn)$")
+KOHYA_PREFIXES = {"UNet": "unet.", "CLIPText": "text_encoder."}  # by the class of the model
+TASKS = {"CausalLM": "CAUSAL_LM", "SequenceClassification": "SEQ_CLS", "TokenClassification":
+         "TOKEN_CLS", "ConditionalGeneration": "SEQ_2_SEQ_LM", "QuestionAnswering":
+         "QUESTION_ANS"}  # fmt: skip
+
+
+class Parts(NamedTuple):
+    """What of a tuned model goes into an adapter.
+
+    Attributes
+    ----------
+    include, exclude : sequence of str
+        Shell patterns of tensor names to compare, and not to; none: all.
+    save_modules : bool
+        Whether changed tensors that are no matrices are kept whole.
+    """
+
+    include: Sequence[str] = ()
+    exclude: Sequence[str] = ()
+    save_modules: bool = False
+
+    def wants(self, name: str) -> bool:
+        """Tell whether a tensor may go in."""
+        included = not self.include or any(fnmatchcase(name, p) for p in self.include)
+        return included and not any(fnmatchcase(name, p) for p in self.exclude)
+
+
+EVERYTHING = Parts()
+
+
+def extract(  # noqa: PLR0913 - all but three are by keyword
+    base: Source,
+    tuned: Source,
+    choice: Choice,
+    *,
+    parts: Parts = EVERYTHING,
+    form: str = "peft",
+    dtype: str | None = None,
+    spool: Spool | None = None,
+    progress: Progress = silence,
+) -> Result:
+    """Compute the low-rank update from one checkpoint to another.
+
+    Parameters
+    ----------
+    base, tuned : Source
+        Two checkpoints; see :func:`lora_bokeh.loaders.open_source`.
+    choice : Choice
+        How ranks are chosen; at most 128 unless ``max_rank``, a rank or a name says more. A
+        matrix that did not change is left out.
+    parts : Parts, optional
+        Which tensors. Default: every matrix named ``….weight``.
+    form, dtype, spool, progress
+        As in :func:`lora_bokeh.resize.resize`.
+
+    Raises
+    ------
+    SourceError, ValueError
+        Nothing matches, or the choice does not fit it.
+    """
+    delta = difference(base, tuned, parts.include or None, parts.exclude or None)
+    model = _model(base, tuned)
+    entries = [_as_module(e, model) for e in delta.entries if str(e.name).endswith(WEIGHT)]
+    if not entries:
+        raise SourceError(tuned.path, "none of the matrices that were compared is named ….weight")
+    how = How(form, dtype or usual_dtype(entries))
+    matrices = decompose_all(entries, choice, spool, progress)
+    if not any(matrix.ranked.most for matrix in matrices):
+        raise SourceError(tuned.path, f"its matrices are those of {base.path}: nothing to extract")
+    used = {key for entry in entries for key in entry.keys}
+    others = (name for name in delta.tensors if name not in used and parts.wants(name))
+    rest = changed(others, base, delta)
+    notes = _notes(delta, matrices, rest, parts, how)
+    before = Before(delta, sum(entry.nbytes for entry in entries), notes)
+    kept = rest if parts.save_modules else []
+    return assemble(
+        before, matrices, choice, how, partial(_adapter, model, delta.tensors, kept, how)
+    )
+
+
+class Model(NamedTuple):
+    """What is known of the model: where the base is, and its ``config.json``, if there is one."""
+
+    base: Path
+    config: Mapping[str, Any]
+
+    @property
+    def conv1d(self) -> bool:
+        """Whether its linear modules are Conv1D, with weights stored (in, out)."""
+        return self.config.get("model_type") in CONV1D_MODELS
+
+    @property
+    def kind(self) -> str:
+        """The name of its class; empty if unknown."""
+        named = self.config.get("architectures") or [self.config.get("_class_name")]
+        return str(named[0] or "")
+
+    @property
+    def kohya_prefix(self) -> str:
+        """What its modules' names start with in a pipeline of several models."""
+        starts = KOHYA_PREFIXES.items()
+        return next((prefix for start, prefix in starts if self.kind.startswith(start)), "")
+
+    def fields(self) -> dict[str, Any]:
+        """Return the fields of an adapter's config that follow from the model."""
+        return {
+            "base_model_name_or_path": self.config.get("_name_or_path") or str(self.base),
+            "task_type": next(
+                (task for end, task in TASKS.items() if self.kind.endswith(end)), None
+            ),
+            "fan_in_fan_out": self.conv1d,
+        }
+
+
+def _model(base: Source, tuned: Source) -> Model:
+    """Read the ``config.json`` beside the tuned model's tensors, or beside the base's."""
+    folders = [source.path.parent for source in (tuned, base)]
+    folder = next((folder for folder in folders if (folder / CONFIG).exists()), None)
+    whole = base.path.name.startswith("model.safetensors")  # the folder is what people name
+    config = read_object(inside(folder, CONFIG)) if folder else {}
+    return Model(base.path.parent if whole else base.path, config)
+
+
+def _as_module(entry: Entry, model: Model) -> Entry:
+    """Return the entry under its module's name, with what kind of module that seems to be."""
+    module = str(entry.name).removesuffix(WEIGHT)
+    embedding = entry.kernel is None and EMBEDDING.search(module) is not None
+    conv1d = entry.kernel is None and model.conv1d and CONV1D.search(module) is not None
+    return replace(entry, name=module, embedding=embedding, fan_in_fan_out=embedding or conv1d)
+
+
+def _adapter(model: Model, tensors: Mapping[str, Stored], kept: Sequence[str], how: How,
+             pairs: list[NewPair]) -> NewAdapter:  # fmt: skip
+    """Return the adapter with what is kept whole beside its pairs."""
+    if how.form == "kohya":
+        prefixed = [pair._replace(name=model.kohya_prefix + pair.name) for pair in pairs]
+        return NewAdapter(prefixed, [], {}, {}, by_name=True)
+    others, saved = kept_whole(kept, tensors, {pair.name for pair in pairs})
+    return NewAdapter(pairs, others, model.fields() | saved, {}, by_name=True)
+
+
+def _notes(
+    delta: Source, matrices: Sequence[Decomposed], rest: Sequence[str], parts: Parts, how: How
+) -> tuple[str, ...]:
+    """Say what is not in the adapter, and what is not as it seems."""
+    same = [m.ranked.name for m in matrices if m.ranked.most == 0]
+    tied = [m.ranked.name for m in matrices if m.entry.embedding and m.ranked.most]
+    keeps = parts.save_modules and how.form == "peft"
+    lost = [name for name in rest if not (keeps and name.endswith(STATE))]
+    advice = "" if parts.save_modules else " (--save-modules keeps modules and biases whole)"
+    said = {
+        "not changed by tuning": same,
+        f"changed by tuning but not in the adapter{advice}": lost,
+        "taken for embeddings; where a model ties one to its output layer, merge the adapter to "
+        "change both": tied,
+    }
+    return (*delta.notes, *(f"{what}: {listing(names)}" for what, names in said.items() if names))
