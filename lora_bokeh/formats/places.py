@@ -8,11 +8,10 @@ shortened to the fewest last parts that still tell the modules apart.
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
 NUMBER = re.compile(r"(?<![^._:])\d+(?![^._:])")  # standing alone between separators
-SEPARATORS = "._:"
 
 Place = tuple[int | None, str]
 
@@ -24,48 +23,48 @@ def natural(name: str) -> list[str | int]:
 
 def places(names: Sequence[str]) -> list[Place]:
     """Return (layer, module) of each name; no two different names share a place."""
-    skeletons = defaultdict(list)  # names that differ by numbers only are of one skeleton
-    for name in set(names):
-        skeletons[NUMBER.sub("#", name)].append(name)
+    alike = defaultdict(set)  # names that differ by numbers only
+    for name in names:
+        alike[NUMBER.sub("#", name)].add(name)
     found = {}
-    for members in skeletons.values():
+    for members in alike.values():
         position = _layer_position(members)
-        found.update({name: _split(name, position) for name in members})
-    short = _shortened({rest for _, rest in found.values()})
-    return [(found[name][0], short[found[name][1]]) for name in names]
+        found.update({name: _without_layer(name, position) for name in members})
+    modules = _shortened({rest for _, rest in found.values()})
+    return [(found[name][0], modules[found[name][1]]) for name in names]
 
 
 def _layer_position(names: Iterable[str]) -> int | None:
-    """Return which of the numbers in names of one skeleton takes the most values."""
+    """Return which of the numbers, in names that differ by them alone, takes the most values."""
     columns = list(zip(*(NUMBER.findall(name) for name in names), strict=True))
     if not columns:
         return None
     return max(range(len(columns)), key=lambda i: len(set(columns[i])))
 
 
-def _split(name: str, position: int | None) -> tuple[int | None, tuple[str, ...]]:
-    """Return the layer and the parts of the name without it."""
-    numbers = list(NUMBER.finditer(name))
+def _without_layer(name: str, position: int | None) -> tuple[int | None, str]:
+    """Return the layer, and the name with a star in its place."""
     if position is None:
-        return None, _parts(name)
-    layer = numbers[position]
-    return int(layer[0]), _parts(name[: layer.start()]) + _parts(name[layer.end() :])
+        return None, name
+    layer = list(NUMBER.finditer(name))[position]
+    return int(layer[0]), f"{name[: layer.start()]}*{name[layer.end() :]}"
 
 
-def _parts(text: str) -> tuple[str, ...]:
-    """Split a path at its dots, or leave a name with underscores whole."""
-    return tuple(part for part in re.split(r"[.:]", text.strip(SEPARATORS)) if part)
+def _shortened(modules: set[str]) -> dict[str, str]:
+    """Return a short name of each: the shortest end that no other has, if there is one."""
+    parts = {module: _parts(module) for module in modules}
+    owners = Counter(p[start:] for p in set(parts.values()) for start in range(len(p)))
+    short = {module: ".".join(_least_end(p, owners)) for module, p in parts.items()}
+    taken = Counter(short.values())
+    return {module: name if taken[name] == 1 else module for module, name in short.items()}
 
 
-def _shortened(modules: set[tuple[str, ...]]) -> dict[tuple[str, ...], str]:
-    """Return the shortest end of each that no other has; the whole where it is another's end."""
-    owners: dict[tuple[str, ...], int] = defaultdict(int)
-    for parts in modules:
-        for start in range(len(parts)):
-            owners[parts[start:]] += 1
-    return {parts: ".".join(_least_end(parts, owners)) for parts in modules}
+def _parts(module: str) -> tuple[str, ...]:
+    """Split a path at its dots and at the layer; a name with underscores is one part."""
+    pieces = re.split(r"[.:]|[._:]?\*[._:]?", module)
+    return tuple(piece for piece in pieces if piece)
 
 
-def _least_end(parts: tuple[str, ...], owners: dict[tuple[str, ...], int]) -> tuple[str, ...]:
+def _least_end(parts: tuple[str, ...], owners: Counter[tuple[str, ...]]) -> tuple[str, ...]:
     ends = (parts[start:] for start in reversed(range(len(parts))))
     return next((end for end in ends if owners[end] == 1), parts)
