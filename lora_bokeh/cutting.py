@@ -112,8 +112,9 @@ def decompose(entry: Entry, choice: Choice, spool: Spool | None = None) -> Decom
     first = min(most, FIRST_RANKS) if asks_rule and entry.rank is None else most
     steps = _started(entry, first, spool is not None)
     by_rule = _run(steps, most, entry, choice) if asks_rule else _drain(steps)
-    least = int(entry.kind == "pair" or steps.frobenius_norm > 0)  # what did not change goes
-    most = least and min(most, len(steps.values))
+    stays = entry.kind == "pair" or steps.frobenius_norm > 0  # a matrix that did not change goes
+    least = int(stays and choice.budget is None)
+    most = min(most, len(steps.values)) if stays else 0
     ranked = Ranked(str(entry.name), spectrum_so_far(steps), least, most, by_rule)
     kept = most if choice.budget else choose_ranks(choice, [ranked]).ranks[0]
     if spool is None or kept == 0:

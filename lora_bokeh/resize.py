@@ -152,7 +152,7 @@ def resize(  # noqa: PLR0913 - all but two are by keyword
     tied = _with_company(source)
     _check_kept(choice, tied)
     matrices = [
-        _with_least(matrix, choice, tied)
+        _kept(matrix) if matrix.entry.name in tied else matrix
         for matrix in decompose_all(source.entries, choice, spool, progress)
     ]
     others, left_out = _others(source, how.form)
@@ -185,10 +185,9 @@ def decompose_all(
     return matrices
 
 
-def _with_least(matrix: Decomposed, choice: Choice, tied: set[str]) -> Decomposed:
-    """Let a budget leave out pairs that stand alone."""
-    least = int(matrix.ranked.name in tied or not choice.budget)
-    return matrix._replace(ranked=matrix.ranked._replace(least=least))
+def _kept(matrix: Decomposed) -> Decomposed:
+    """Keep a pair within any budget."""
+    return matrix._replace(ranked=matrix.ranked._replace(least=1))
 
 
 def assemble(
