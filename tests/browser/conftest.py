@@ -16,11 +16,15 @@ from pathlib import Path
 import panel as pn
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, ConsoleMessage, Page
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
 from tests.browser import install
 
+PATIENCE = 15_000  # ms; machines that run tests are busy
 LOCAL = re.compile(r"(file|data|blob|about):|(http|ws)://(localhost|127\.0\.0\.1)[:/]")
+
+
+expect.set_options(timeout=PATIENCE)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -86,7 +90,7 @@ def open_tab(browser: Browser) -> Iterator[OpenTab]:
         context |= {"viewport": {"width": width, "height": height}}
         tab = Tab(browser.new_context(offline=url.startswith("file:"), **context).new_page())
         tabs.append(tab)
-        tab.page.set_default_timeout(15_000)
+        tab.page.set_default_timeout(PATIENCE)
         tab.page.goto(url)
         return tab
 

@@ -1,0 +1,71 @@
+"""The first notebook in a real JupyterLab: the page moves Python, and Python moves the page."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+OPTIONS = (
+    "--no-browser",
+    "--allow-root",
+    "--ip=127.0.0.1",
+    "--port=0",
+    "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+    "--LabApp.expose_app_in_browser=True",
+)
+# At a person's pace: each cell is run when the page has heard of the one before.
+RUN_EACH = """async () => {
+    const { commands, shell } = window.jupyterapp;
+    const { content, sessionContext } = shell.currentWidget;
+    await sessionContext.ready;
+    await sessionContext.session.kernel.info;
+    for (const _ of [...content.widgets]) {
+        await commands.execute("notebook:run-cell-and-select-next");
+        await new Promise((resolve) => setTimeout(resolve, 500));
+    }
+}"""
+EVALUATE = """async (expression) => {
+    const { kernel } = window.jupyterapp.shell.currentWidget.sessionContext.session;
+    const request = { code: "pass", user_expressions: { answer: expression } };
+    const { content } = await kernel.requestExecute(request).done;
+    return content.user_expressions.answer.data["text/plain"];
+}"""
+
+
+@pytest.fixture
+def lab(pytestconfig, tmp_path, serve_command, monkeypatch, open_tab) -> Page:
+    """The notebook, open in a JupyterLab without anybody's settings, every cell run."""
+    notebook = pytestconfig.rootpath / "notebooks" / "01_rank_explorer.ipynb"
+    (tmp_path / "notebooks").mkdir()
+    shutil.copy(notebook, tmp_path / "notebooks")
+    monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(tmp_path / "settings"))
+    url = serve_command("jupyterlab", *OPTIONS, f"--ServerApp.root_dir={tmp_path / 'notebooks'}")
+    address, token = url.split("?")
+    page = open_tab(f"{address}/tree/{notebook.name}?{token}", height=2000).page
+    page.locator(".jp-CodeCell").first.wait_for(timeout=60_000)
+    page.evaluate(RUN_EACH)
+    return page
+
+
+def slider_of(lab: Page, code: str) -> Locator:
+    """Rank slider under the cell that ends with this line."""
+    cell = lab.locator(".jp-CodeCell").filter(has=lab.get_by_text(code, exact=True))
+    return cell.get_by_role("slider", name="rank", exact=True)
+
+
+def test_page_and_python_agree_in_both_directions(lab):
+    explorer = slider_of(lab, "explorer")
+    linked = slider_of(lab, "FactorizationPlot(d=256, rank=explorer.param.rank)")
+    for slider in (explorer, linked):
+        expect(slider).to_have_value("4")  # as a cell of the notebook says
+    lab.evaluate(EVALUATE, "setattr(explorer, 'rank', 9)")
+    for slider in (explorer, linked):
+        expect(slider).to_have_value("9")
+    explorer.press("ArrowRight")
+    expect(linked).to_have_value("10")
+    assert lab.evaluate(EVALUATE, "explorer.rank") == "10"
+    linked.press("Home")
+    expect(explorer).to_have_value("1")
+    assert lab.evaluate(EVALUATE, "explorer.rank") == "1"
