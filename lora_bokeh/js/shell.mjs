@@ -5,6 +5,7 @@ import { h, setText } from "./dom.mjs";
 import { indexPanel } from "./index.mjs";
 import { matrixAt } from "./map.mjs";
 import { figureCard, headPanel, progressPanel, readoutPanel } from "./panels.mjs";
+import { heedSync } from "./notebook.mjs";
 import { planPanel } from "./plan.mjs";
 import { rulesPanel } from "./rules.mjs";
 import { summary } from "./wording.mjs";
@@ -105,7 +106,8 @@ function keepPainted(model, data, el) {
   model.on("after_render", paint);
 }
 
-export function render({ model, data, el }) {
+export function render({ model, data, el, view }) {
+  heedSync(view.model.document);
   const parts = build(model, data);
   let timer = null;
   const update = () => {
