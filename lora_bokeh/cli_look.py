@@ -19,6 +19,7 @@ from lora_bokeh.loaders import (
     open_tensor,
     select,
 )
+from lora_bokeh.rule import Floor
 from lora_bokeh.rules import RULES
 from lora_bokeh.spectrum import Spectrum
 
@@ -39,15 +40,16 @@ def curves(
 def _curve(source: str, entry: Entry, rules: bool, **options: Any) -> Curve:
     what = source if entry.name is None else entry.name
     spectrum = computed_spectrum(what, entry.read(), **options)
-    table = _rules(entry, spectrum) if rules else None
-    return Curve(source, entry.name, spectrum, entry.scale, entry.rounding_error(), table)
+    floor = entry.rounding_error()
+    table = _rules(spectrum, lambda: floor) if rules else None
+    return Curve(source, entry.name, spectrum, entry.scale, floor, table)
 
 
-def _rules(entry: Entry, spectrum: Spectrum) -> list[dict[str, Any]]:
+def _rules(spectrum: Spectrum, floor: Floor) -> list[dict[str, Any]]:
     """Return one row of the table of rules for each."""
     rows = []
     for name, rule in RULES.items():
-        result = rule(spectrum, floor=entry.rounding_error)
+        result = rule(spectrum, floor=floor)
         row = {"rule": name, "formula": rule.formula, "threshold": rule.default}
         rows.append({**row, **result._asdict()})
     return rows

@@ -47,7 +47,7 @@ def test_inspect_lists_pairs_with_their_scale(run, adapter):
     assert (answer["source"], answer["format"]) == (".", "peft")
     assert answer["leftovers"] == {"other tensors": ["base_model.model.norm.weight"]}
     assert answer["notes"] == [
-        "1 tensor is not part of a LoRA pair: 1 other tensors (base_model.model.norm.weight)"
+        "1 tensor is not part of a LoRA pair: other tensors (1: base_model.model.norm.weight)"
     ]
     for row, (name, (B, A)) in zip(answer["tensors"], adapter.items(), strict=True):
         s2 = values(B, A, 2)[:4] ** 2
@@ -198,7 +198,7 @@ def test_inspect_of_a_difference(run, checkpoints):
     assert [t["name"] for t in answer["tensors"]] == ["q"]
     assert answer["leftovers"] == {"only in the tuned model": ["tuned"]}
     assert answer["notes"] == [
-        "1 tensor is not compared: 1 only in the tuned model (tuned)",
-        "1 only in the base model: base",
+        "1 tensor is not compared: only in the tuned model (1: tuned)",
+        "1 matrix is only in the base model: base",
     ]
     assert run(*args).splitlines()[-2:] == answer["notes"]

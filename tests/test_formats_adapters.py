@@ -257,7 +257,7 @@ def test_leftovers_are_named_by_kind(tmp_path):
     }
     dora, rest = source.notes
     assert dora.startswith("DoRA: ")
-    assert rest.startswith("6 tensors are not part of a LoRA pair: 1 malformed LoRA keys (")
+    assert rest.startswith("6 tensors are not part of a LoRA pair: malformed LoRA keys (1: ")
     assert all(key in rest for key in extra)
     np.testing.assert_array_equal(source.tensors[f"{p}score.weight"].read(), np.ones((2, 4)))
 

@@ -150,7 +150,10 @@ BROKEN = {
     "header not JSON": (adapter_header(b"{'q': 1}"), "not a sound"),
     "header a list": (adapter_header([Q]), "not a sound"),
     "empty": (adapter_bytes(b""), "the file is empty"),
-    "pickle in disguise": (pickled("adapter_model.safetensors"), "not a sound .safetensors file"),
+    "pickle in disguise": (
+        pickled("adapter_model.safetensors"),
+        "a pickle, which can run code",
+    ),
     "only a pickle": (pickled("adapter_model.bin"), "pickles, which can run code"),
     "unknown dtype": (adapter_header({"q": tensor([4, 4], 0, 64, "F33")}), "not a sound"),
     # the pairs
@@ -217,7 +220,7 @@ BROKEN = {
     ),
     "shard damaged": (
         index(weight_map={"q": "model-2.safetensors"}, prepare=hardly_a_shard),
-        "not a sound .safetensors file",
+        "not a .safetensors file but a pickle",
     ),
 }
 

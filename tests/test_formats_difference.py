@@ -147,9 +147,10 @@ def test_what_has_no_counterpart_is_named(tmp_path):
         "only in the tuned model": ("new",),
     }
     assert source.notes == (
-        "5 tensors are not compared: 1 not matrices (norm); 2 of another shape in the base "
-        "(conv, head); 1 not of a floating-point dtype (ids); 1 only in the tuned model (new)",
-        "1 only in the base model: old",
+        "5 tensors are not compared: not matrices (1: norm); of another shape in the base "
+        "(2: conv, head); not of a floating-point dtype (1: ids); only in the tuned model "
+        "(1: new)",
+        "1 matrix is only in the base model: old",
     )
     np.testing.assert_array_equal(source.tensors["norm"].read(), tuned["norm"])
 
@@ -177,7 +178,7 @@ def test_nothing_to_compare(tmp_path):
     other = save(tmp_path / "other.safetensors", {"x": np.eye(3)})
     adapter = write_peft(tmp_path, {"q": factors(4, 5, 4)})
     assert refusal(difference, base, other) == (
-        f"{other}: no matrix to compare with {base}: 1 only in the tuned model (x)"
+        f"{other}: no matrix to compare with {base}: only in the tuned model (1: x)"
     )
     assert "no matrix to compare" in refusal(difference, base, base, include="nothing*")
     assert "an adapter; a difference is taken of whole weights" in refusal(

@@ -105,11 +105,12 @@ def _rounding(before: Entry, after: Entry) -> RoundingError:
 
 
 def _nothing_in_common(base: Source, left: dict[str, list[str]]) -> str:
-    kinds = "; ".join(f"{len(n)} {kind} ({listing(n, 3)})" for kind, n in left.items())
+    kinds = "; ".join(f"{kind} ({len(n)}: {listing(n, 3)})" for kind, n in left.items())
     return f"no matrix to compare with {base.path}: {kinds or 'there is none in it'}"
 
 
 def _missing_note(missing: Sequence[str]) -> list[str]:
     if not missing:
         return []
-    return [f"{len(missing)} only in the base model: {listing(missing)}"]
+    verb = "matrix is" if len(missing) == 1 else "matrices are"
+    return [f"{len(missing)} {verb} only in the base model: {listing(missing)}"]

@@ -43,7 +43,7 @@ def notes(leftovers: Mapping[str, tuple[str, ...]], what: str) -> list[str]:
     """Return one sentence that counts and names the leftovers, or none."""
     if not leftovers:
         return []
-    kinds = [f"{len(names)} {kind} ({listing(names)})" for kind, names in leftovers.items()]
+    kinds = [f"{kind} ({len(names)}: {listing(names)})" for kind, names in leftovers.items()]
     number = sum(map(len, leftovers.values()))
     verb = "is" if number == 1 else "are"
     return [f"{count(number, 'tensor')} {verb} {what}: {'; '.join(kinds)}"]

@@ -17,6 +17,7 @@ from safetensors import SafetensorError, safe_open
 
 from lora_bokeh.formats.stored import SourceError, Stored, TensorInfo
 
+PICKLES = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK\x03\x04")  # torch.save zips its
 LENGTH_BYTES = 8  # the file starts with the header's length, little-endian
 
 DTYPES: dict[str, np.dtype] = {
@@ -44,12 +45,20 @@ def contents(path: Path) -> tuple[list[Stored], dict[str, str]]:
         with path.open("rb"), safe_open(path, framework="np"):
             pass
     except SafetensorError as error:
-        raise SourceError(
-            path, f"not a sound .safetensors file ({error}); it may be cut short"
-        ) from None
+        raise SourceError(path, _reason(path, error)) from None
     header, start = _read_header(path)
     metadata = header.pop("__metadata__", None) or {}
     return [_stored(path, start, name, header[name]) for name in sorted(header)], metadata
+
+
+def _reason(path: Path, error: SafetensorError) -> str:
+    with path.open("rb") as file:
+        if file.read(4).startswith(PICKLES):
+            return (
+                "not a .safetensors file but a pickle, which can run code and is never opened; "
+                "convert it where you trust it"
+            )
+    return f"not a sound .safetensors file ({error}); it may be cut short"
 
 
 def _read_header(path: Path) -> tuple[dict[str, Any], int]:
