@@ -49,9 +49,8 @@ EMBEDDING = re.compile(
 CONV1D_MODELS = {"gpt2", "openai-gpt", "imagegpt", "decision_transformer"}
 CONV1D = re.compile(r"(^|\.)(c_attn|c_proj|c_fc|q_attn)$")
 KOHYA_PREFIXES = {"UNet": "unet.", "CLIPText": "text_encoder."}  # by the class of the model
-TASKS = {"CausalLM": "CAUSAL_LM", "SequenceClassification": "SEQ_CLS", "TokenClassification":
-         "TOKEN_CLS", "ConditionalGeneration": "SEQ_2_SEQ_LM", "QuestionAnswering":
-         "QUESTION_ANS"}  # fmt: skip
+# By the end of the class's name. For classifiers PEFT would add modules of its own choice.
+TASKS = {"CausalLM": "CAUSAL_LM", "ConditionalGeneration": "SEQ_2_SEQ_LM"}
 
 
 class Parts(NamedTuple):

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
+from lora_bokeh.beside import carried_over, with_company
 from lora_bokeh.cutting import Cut, Decomposed, cut, decompose, new_pair
 from lora_bokeh.formats.new_pair import NewPair
 from lora_bokeh.formats.source import Entry, Source
 from lora_bokeh.formats.stored import SourceError
-from lora_bokeh.formats.text import count, listing
-from lora_bokeh.formats.write_peft import PREFIX, check_plain
+from lora_bokeh.formats.write_peft import check_plain
 from lora_bokeh.formats.write_safetensors import NewTensor, np_dtype
 from lora_bokeh.forms import DTYPES
 from lora_bokeh.ranks import Choice, Chosen, choose_ranks
 from lora_bokeh.spool import Spool
 from lora_bokeh.writers import NewAdapter
-
-OWN_TENSORS = r"\.(lora_magnitude_vector(\.\w+)*|lora_B\.(default\.)?bias|dora_scale)$"
 
 Progress = Callable[[str, int, int], None]  # name of a matrix that is done, how many, of how many
 
@@ -149,13 +146,13 @@ def resize(  # noqa: PLR0913 - all but two are by keyword
     if source.format == "peft":
         check_plain(source.config)
     how = How(form or usual_form(source), dtype or usual_dtype(source.entries))
-    tied = _with_company(source)
+    tied = with_company(source)
     _check_kept(choice, tied)
     matrices = [
         _kept(matrix) if matrix.entry.name in tied else matrix
         for matrix in decompose_all(source.entries, choice, spool, progress)
     ]
-    others, left_out = _others(source, how.form)
+    others, left_out = carried_over(source, how.form)
     before = Before(source, source.path.stat().st_size, (*source.notes, *left_out))
     make = partial(_adapter, source, others)
     return assemble(before, matrices, choice, how, make)
@@ -237,33 +234,6 @@ def _adapter(source: Source, others: list[NewTensor], pairs: list[NewPair]) -> N
     )
     config = source.config if of_peft else {}
     return NewAdapter(pairs, others, config, {} if of_peft else source.config, not same)
-
-
-def _others(source: Source, form: str) -> tuple[list[NewTensor], list[str]]:
-    """Return the tensors that go along as they are, and notes on what does not."""
-    notes = []
-    keys = {key for entry in source.entries for key in entry.keys}
-    rest = {name: stored for name, stored in source.tensors.items() if name not in keys}
-    if form == "peft" and source.format != "peft":
-        notes.append(
-            f"modules are named as in the source ({source.entries[0].name!r}); PEFT finds a module "
-            "by its path in the model"
-        )
-    if form != source.format:
-        if rest:
-            notes.append(
-                f"{count(len(rest), 'tensor')} of {source.format} left out: {listing(list(rest))}"
-            )
-        return [], notes
-    return [NewTensor(k, s.info.shape, s.info.dtype, s.read) for k, s in rest.items()], notes
-
-
-def _with_company(source: Source) -> set[str]:
-    """Return the modules of which more is stored than their pair: it would lose its meaning."""
-    names = (
-        re.sub(OWN_TENSORS, "", name) for name in source.tensors if re.search(OWN_TENSORS, name)
-    )
-    return {name.removeprefix(PREFIX) for name in names}
 
 
 def _check_kept(choice: Choice, tied: set[str]) -> None:

@@ -18,7 +18,7 @@ LAYERS = {
         *("products", "small", "krylov", "factored", "options", "power", "lapack", "steps"),
         *("svd", "spectrum", "tails", "rule", "rules", "targets", "loaders", "budget", "spool"),
         *("gram_schmidt", "forecast"),
-        *("writers", "ranks", "cutting", "resize", "kept", "extract", "card"),
+        *("writers", "ranks", "cutting", "beside", "resize", "kept", "extract", "card"),
     ],
     "L2": [
         "assets",

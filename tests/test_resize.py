@@ -94,7 +94,7 @@ def test_everything_else_stays_as_it_is(tmp_path):
     others = {
         "base_model.model.score.weight": np.ones((2, 5), np.float16),
         "base_model.model.q.lora_magnitude_vector": np.arange(12, dtype=np.float32),
-        "base_model.model.q.lora_B.bias": np.ones(12, ml_dtypes.bfloat16),
+        "base_model.model.q.bias": np.ones(12, ml_dtypes.bfloat16),
     }
     config = {"modules_to_save": ["score"], "use_dora": True, "bias": "none",
               "target_modules": ["q"], "base_model_name_or_path": "some/model"}  # fmt: skip
@@ -107,6 +107,16 @@ def test_everything_else_stays_as_it_is(tmp_path):
     kept = json.loads((tmp_path / "out" / "adapter_config.json").read_text())
     assert config.items() <= kept.items()
     assert (kept["r"], kept["lora_alpha"]) == (1, 1)
+
+
+def test_bias_of_a_pair_takes_the_scale_along(tmp_path):
+    """PEFT multiplies it by alpha/r, which is 1 afterwards."""
+    name = "base_model.model.q.lora_B.bias"
+    bias = np.arange(12, dtype=np.float32)
+    peft(tmp_path / "in", {"q": factors(0, (12, 4), (4, 5))}, {name: bias}, lora_alpha=6)
+    resized(tmp_path / "in", tmp_path / "out", Choice(rank=1))
+    written = load_file(tmp_path / "out" / "adapter_model.safetensors")
+    np.testing.assert_allclose(written[name], bias * 6 / 4)
 
 
 def test_kohya_stays_kohya(tmp_path):
