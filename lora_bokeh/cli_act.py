@@ -18,7 +18,7 @@ OPTIONS = (
     click.option("-o", "--output", metavar="DIR", help="The folder to make (kohya: the file).",
                  type=click.Path(path_type=Path)),
     click.option("--rank", type=int, metavar="R", help="One rank for every matrix."),
-    click.option("--rule", metavar="NAME", help="The rank by a rule: energy, sv_fro, sv_ratio …"),
+    click.option("--rule", metavar="NAME", help="By a rule: energy, sv_fro … (curve --rules)."),
     click.option("--threshold", type=float, metavar="T", help="Of the rule. Default: its own."),
     click.option("--budget", metavar="SIZE",
                  help="Of all together, spent where it captures most: 20MB, 1.5GiB, '2M params'."),

@@ -163,15 +163,15 @@ def test_weights_of_conv1d_are_transposed(tmp_path):
 @pytest.mark.parametrize(
     ("config", "prefix"),
     [
-        ({"_class_name": "UNet2DConditionModel"}, "unet"),
-        ({"architectures": ["CLIPTextModel"]}, "te"),
+        ({"_class_name": "UNet2DConditionModel"}, "lora_unet"),
+        ({"architectures": ["CLIPTextModel"]}, "lora_te"),
     ],
 )
 def test_kohya_names_come_from_the_models_class(tmp_path, config, prefix):
     base = {"mid.q.weight": np.zeros((8, 6), np.float32)}
     folders = two(tmp_path, base, {"mid.q.weight": np.ones((8, 6), np.float32)}, **config)
     _, arrays, _ = written(tmp_path, *folders, Choice(rank=1), "out.safetensors", form="kohya")
-    assert set(arrays) == {f"lora_{prefix}_mid_q.{end}"
+    assert set(arrays) == {f"{prefix}_mid_q.{end}"
                            for end in ("lora_up.weight", "lora_down.weight", "alpha")}  # fmt: skip
 
 
