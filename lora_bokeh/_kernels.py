@@ -83,9 +83,13 @@ def orthonormalize_rows(
         before = np.sqrt(np.sum(y**2))
         coefficients[i, : k + i] = project_row(basis, y)
         length = np.sqrt(np.sum(y**2))
-        if length > eps * before:
-            coefficients[i, k + i] = length
+        adds = length > eps * before
+        if adds:
             y /= length
+            project_row(basis, y)
+            adds = np.sum(y**2) > 0.25  # else it was rounding noise within the basis
+        if adds:
+            coefficients[i, k + i] = length
         else:
             y = spare[i]
         for _ in range(2):

@@ -38,6 +38,8 @@ def orthonormalize(
         return None
     D, new = _project(Q, new)
     L2, new, sound = _factor(new, SHRINK)
+    # The rows were of unit length: what the second projection takes most of was noise within Q.
+    sound = sound and bool((np.diag(L2) ** 2 > SHRINK).all())
     return (C + L @ D, L @ L2, new) if sound else None
 
 

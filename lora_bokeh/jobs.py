@@ -129,7 +129,8 @@ class Computation:
         self._report()
 
     def _report(self) -> None:
-        self.spectrum = spectrum_so_far(self._steps)
+        if not self._steps.stopped:  # what a stopped iteration adds has not converged
+            self.spectrum = spectrum_so_far(self._steps)
         for report in tuple(self._listeners):
             report()
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from lora_bokeh.formats.source import Entry, Source
 from lora_bokeh.opened import Opened, rank_for
 from lora_bokeh.plans import Member, plans
@@ -69,4 +67,4 @@ def plans_for(
 
 def _member(entry: Entry, opened: Opened) -> Member:
     rank = entry.rank or 1
-    return Member(np.square(opened.spectrum.s), entry.nbytes // rank)
+    return Member(opened.spectrum, entry.nbytes // rank)

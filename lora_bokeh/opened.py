@@ -6,10 +6,9 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-import numpy as np
-
 from lora_bokeh.jobs import computation
 from lora_bokeh.lora import break_even_rank
+from lora_bokeh.rules import RULES
 from lora_bokeh.sources import TEXTURE_SIDE, growing, page_target, shown_ranks
 from lora_bokeh.spectrum import Spectrum
 from lora_bokeh.targets import gallery
@@ -51,11 +50,12 @@ class Opened:
         if self._computation.brief and not self._computation.finished:
             self._computation.run()
         self._report: Callable[[], object] | None = None
+        self._left: Spectrum | None = None  # what was known when the view stopped listening
 
     @property
     def spectrum(self) -> Spectrum:
         """Its spectrum, as far as it is known."""
-        return self._computation.spectrum
+        return self._computation.spectrum if self._left is None else self._left
 
     @property
     def finished(self) -> bool:
@@ -75,6 +75,7 @@ class Opened:
     def start(self, report: Callable[[], object]) -> None:
         """Compute in the background what is not known, telling ``report`` of it."""
         self.stop()
+        self._left = None
         self._report = report
         self._computation.listen(report)
 
@@ -83,6 +84,7 @@ class Opened:
         if self._report is not None:
             self._computation.leave(self._report)
             self._report = None
+            self._left = self._computation.spectrum
 
     def wait(self) -> None:
         """Return when what was started has ended."""
@@ -140,9 +142,8 @@ class Opened:
 
 
 def rank_for(energy: float, spectrum: Spectrum) -> int | None:
-    """Return the least rank that captures a share of the energy; None past the ranks computed."""
-    rank = int(np.searchsorted(spectrum.captured_energy(), energy)) + 1
-    return rank if rank <= len(spectrum.s) else None
+    """Return the least rank that captures a share of the energy; None where it is not known."""
+    return RULES["energy"](spectrum, energy).rank
 
 
 @cache

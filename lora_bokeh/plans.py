@@ -13,15 +13,22 @@ import numpy as np
 
 from lora_bokeh.answers import THRESHOLDS
 from lora_bokeh.budget import spend
+from lora_bokeh.rules import RULES
+from lora_bokeh.spectrum import Spectrum
 
 MOST_STOPS = 48  # of a slider
 
 
 class Member(NamedTuple):
-    """One matrix of the adapter: its squared singular values and the bytes of one more rank."""
+    """One matrix of the adapter: its spectrum, all of it known, and the bytes of one more rank."""
 
-    energies: np.ndarray
+    spectrum: Spectrum
     rank_bytes: int
+
+    @property
+    def energies(self) -> np.ndarray:
+        """σ_j², descending."""
+        return np.square(self.spectrum.s)
 
 
 def plans(members: Sequence[Member], path: str) -> dict[str, Any]:
@@ -44,15 +51,8 @@ def plans(members: Sequence[Member], path: str) -> dict[str, Any]:
 
 
 def ranks_for_energy(members: Sequence[Member], share: float) -> list[int]:
-    """Return for each matrix the least rank that captures a share of its energy."""
-    return [_rank_for(member.energies, share) for member in members]
-
-
-def _rank_for(energies: np.ndarray, share: float) -> int:
-    captured = np.cumsum(energies)
-    if not captured[-1] > 0:
-        return 1
-    return int(np.searchsorted(captured / captured[-1], share)) + 1
+    """Return for each matrix the least rank that captures a share of its energy, at least 1."""
+    return [RULES["energy"](member.spectrum, share).lower or 1 for member in members]
 
 
 def _by_rank(members: Sequence[Member], path: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
+from lora_bokeh import spectrum
 from lora_bokeh.adapter import AdapterExplorer
 from lora_bokeh.formats.stored import SourceError
 from lora_bokeh.plans import Member, plans, ranks_for_energy
@@ -95,7 +96,7 @@ def test_plans_keep_what_they_say(adapter):
 
 
 def test_energy_plan_is_the_least_rank_and_zeros_keep_one():
-    members = [Member(np.array([9.0, 1.0]), 4), Member(np.zeros(3), 4)]
+    members = [Member(spectrum(np.diag([3.0, 1.0])), 4), Member(spectrum(np.zeros((3, 3))), 4)]
     assert ranks_for_energy(members, 0.9) == [1, 1]
     assert ranks_for_energy(members, 0.91) == [2, 1]
     assert plans(members, "a b.safetensors")["ways"]["rank"]["commands"][0] == (

@@ -167,3 +167,15 @@ BAD = [
 def test_bad_options(a, options, error, message):
     with pytest.raises(error, match=message):
         truncated_svd(a, **options)
+
+
+@given(st.integers(20, 60), st.integers(0, 1000))
+def test_rounding_noise_within_the_basis_is_no_new_direction(n, seed):
+    """A partial permutation: what rounding leaves of a product lies in the span found already."""
+    rng = np.random.default_rng(seed)
+    W = np.zeros((n, n), np.float16)
+    rank = int(rng.integers(1, n // 2))
+    places = rng.choice(n, rank, replace=False), rng.choice(n, rank, replace=False)
+    W[places] = rng.choice([1, 1, 1, 2, 0.5, 100], rank)
+    k = int(rng.integers(1, n + 1))
+    check_laws(W, truncated_svd(W, k, method="power"), k)
