@@ -126,7 +126,8 @@ def _most(entry: Entry, choice: Choice) -> int:
     """Return the largest rank that will be asked for."""
     wanted = choice.wanted(str(entry.name))
     own = entry.rank or wanted or choice.max_rank or MOST_OF_DENSE
-    return min(own, wanted or own, choice.max_rank or own, *entry.shape)
+    limits = [limit for limit in (wanted, choice.max_rank) if limit is not None]
+    return max(1, min(own, *limits, *entry.shape))
 
 
 def _started(entry: Entry, rank: int, vectors: bool) -> SVDSteps:

@@ -109,7 +109,7 @@ def extract(  # noqa: PLR0913 - all but three are by keyword
     """
     delta = difference(base, tuned, parts.include or None, parts.exclude or None)
     model = _model(base, tuned)
-    entries = [_as_module(e, model) for e in delta.entries if str(e.name).endswith(WEIGHT)]
+    entries = [module for e in delta.entries if (module := _as_module(e, model))]
     if not entries:
         raise SourceError(tuned.path, "none of the matrices that were compared is named ….weight")
     how = How(form, dtype or usual_dtype(entries))
@@ -136,13 +136,15 @@ class Model(NamedTuple):
     @property
     def conv1d(self) -> bool:
         """Whether its linear modules are Conv1D, with weights stored (in, out)."""
-        return self.config.get("model_type") in CONV1D_MODELS
+        return str(self.config.get("model_type")) in CONV1D_MODELS
 
     @property
     def kind(self) -> str:
         """The name of its class; empty if unknown."""
-        named = self.config.get("architectures") or [self.config.get("_class_name")]
-        return str(named[0] or "")
+        named = self.config.get("architectures")
+        return str(
+            named[0] if isinstance(named, list) and named else self.config.get("_class_name")
+        )
 
     @property
     def kohya_prefix(self) -> str:
@@ -153,7 +155,7 @@ class Model(NamedTuple):
     def fields(self) -> dict[str, Any]:
         """Return the fields of an adapter's config that follow from the model."""
         return {
-            "base_model_name_or_path": self.config.get("_name_or_path") or str(self.base),
+            "base_model_name_or_path": str(self.base),
             "task_type": next(
                 (task for end, task in TASKS.items() if self.kind.endswith(end)), None
             ),
@@ -170,12 +172,21 @@ def _model(base: Source, tuned: Source) -> Model:
     return Model(base.path.parent if whole else base.path, config)
 
 
-def _as_module(entry: Entry, model: Model) -> Entry:
-    """Return the entry under its module's name, with what kind of module that seems to be."""
+def _as_module(entry: Entry, model: Model) -> Entry | None:
+    """Return the entry under its module's name, with what kind of module that seems to be.
+
+    None is what PEFT has no pair for: a lone parameter; and among Conv1D a linear module, since
+    ``fan_in_fan_out`` is of the adapter as a whole.
+    """
     module = str(entry.name).removesuffix(WEIGHT)
+    if module == entry.name:
+        return None
     embedding = entry.kernel is None and EMBEDDING.search(module) is not None
     conv1d = entry.kernel is None and model.conv1d and CONV1D.search(module) is not None
-    return replace(entry, name=module, embedding=embedding, fan_in_fan_out=embedding or conv1d)
+    turned = embedding or conv1d
+    if model.conv1d and not turned:
+        return None
+    return replace(entry, name=module, embedding=embedding, fan_in_fan_out=turned)
 
 
 def _adapter(model: Model, tensors: Mapping[str, Stored], kept: Sequence[str], how: How,

@@ -12,6 +12,7 @@ from lora_bokeh.cutting import Cut, Decomposed, cut, decompose, new_pair
 from lora_bokeh.formats.new_pair import NewPair
 from lora_bokeh.formats.source import Entry, Source
 from lora_bokeh.formats.stored import SourceError
+from lora_bokeh.formats.text import listing
 from lora_bokeh.formats.write_peft import check_plain
 from lora_bokeh.formats.write_safetensors import NewTensor, np_dtype
 from lora_bokeh.forms import DTYPES
@@ -224,7 +225,15 @@ def assemble(
         raise ValueError("no matrix is given a rank, so there is no adapter to write")
     adapter = adapter_of(chosen.ranks)
     cuts = tuple(cut(m, r, how.dtype, size) for m, r in zip(matrices, chosen.ranks, strict=True))
+    before = before._replace(notes=(*before.notes, *_short(matrices, chosen)))
     return Result(before, adapter, how, cuts, chosen, adapter.nbytes(*how))
+
+
+def _short(matrices: Sequence[Decomposed], chosen: Chosen) -> list[str]:
+    """Say of which matrices a rule wants more ranks than they were given."""
+    given = zip(matrices, chosen.ranks, strict=True)
+    short = [m.ranked.name for m, rank in given if rank < m.ranked.by_rule]
+    return [f"the rule asks for higher ranks, --max-rank, of {listing(short)}"] if short else []
 
 
 def _adapter(source: Source, others: list[NewTensor], pairs: list[NewPair]) -> NewAdapter:

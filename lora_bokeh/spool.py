@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+ALIGNMENT = 64  # bytes, of a cache line
+
 
 class Spool:
     """A nameless file of arrays: whatever ends the program, it is gone with it.
@@ -34,7 +36,8 @@ class Spool:
     def put(self, array: np.ndarray) -> Callable[[], np.ndarray]:
         """Store an array; return what gives it back, as a view of the file."""
         array = np.ascontiguousarray(array)
-        offset = self._file.seek(0, os.SEEK_END)
+        end = self._file.seek(0, os.SEEK_END)
+        offset = self._file.seek(end + -end % ALIGNMENT)
         self._file.write(array.data)
         self._file.flush()
         shape, dtype = array.shape, array.dtype

@@ -150,10 +150,14 @@ def test_dtype_is_the_tuned_models_unless_asked(tmp_path):
 
 
 def test_weights_of_conv1d_are_transposed(tmp_path):
-    base = {"h.0.c_attn.weight": np.zeros((8, 24), np.float32)}
+    """The config cannot tell a linear module among them, which is left to modules_to_save."""
+    base = {"h.0.c_attn.weight": np.zeros((8, 24), np.float32),
+            "score.weight": np.zeros((2, 8), np.float32)}  # fmt: skip
     B, A = factors(0, (8, 2), (2, 24))
-    folders = two(tmp_path, base, {"h.0.c_attn.weight": B @ A}, model_type="gpt2")
-    _, arrays, config = written(tmp_path, *folders, Choice(rank=2))
+    tuned = {"h.0.c_attn.weight": B @ A, "score.weight": np.ones((2, 8), np.float32)}
+    folders = two(tmp_path, base, tuned, model_type="gpt2")
+    _, arrays, config = written(tmp_path, *folders, Choice(rank=2), parts=Parts(save_modules=True))
+    assert config["modules_to_save"] == ["score"]
     assert config["fan_in_fan_out"] is True
     assert arrays[f"{PREFIX}h.0.c_attn.lora_A.weight"].shape == (2, 8)
     pair = open_source(tmp_path / "out").entries[0].read()
@@ -177,11 +181,11 @@ def test_kohya_names_come_from_the_models_class(tmp_path, config, prefix):
 
 def test_config_says_what_the_model_says(tmp_path):
     base = {"model.q.weight": np.zeros((8, 6), np.float32)}
-    config = {"architectures": ["LlamaForCausalLM"], "_name_or_path": "some/llama"}
+    config = {"architectures": ["LlamaForCausalLM"], "model_type": ["odd"]}
     folders = two(tmp_path, base, {"model.q.weight": np.ones((8, 6), np.float32)}, **config)
     _, _, written_config = written(tmp_path, *folders, Choice(rank=1))
     assert written_config["task_type"] == "CAUSAL_LM"
-    assert written_config["base_model_name_or_path"] == "some/llama"
+    assert written_config["base_model_name_or_path"] == str(tmp_path / "base")
 
 
 def test_rule_looks_no_further_than_it_needs_and_max_rank_lets_it(tmp_path):
@@ -194,7 +198,9 @@ def test_rule_looks_no_further_than_it_needs_and_max_rank_lets_it(tmp_path):
     needed = int(np.argmax(energy >= 0.9 * energy[-1])) + 1
     result = extract(*sources, Choice(rule="energy", threshold=0.9))
     assert result.chosen.ranks == (needed,)
-    assert extract(*sources, Choice(rule="energy", max_rank=5)).chosen.ranks == (5,)
+    short = extract(*sources, Choice(rule="energy", max_rank=5))
+    assert short.chosen.ranks == (5,)
+    assert any("higher ranks" in note for note in short.before.notes)
     assert extract(*sources, Choice(rank=40)).chosen.ranks == (40,)
 
 
