@@ -120,6 +120,16 @@ def test_ranks_by_name_and_from_a_file(here):
     assert [m["rank"] for m in json.loads(succeeded(*args))["matrices"]] == [2, 2]
 
 
+def test_adapter_can_be_replaced_by_itself_resized(here):
+    for source in ("adapter", "kohya.safetensors"):
+        succeeded("resize", source, "-o", source, "--rank", "1", "--force")
+        again = json.loads(
+            succeeded("resize", source, "--dry-run", "--rank", "9", "--format", "json")
+        )
+        assert {m["rank_before"] for m in again["matrices"]} == {1}
+    assert not [name for name in names(here) if name.startswith(".")]
+
+
 def test_extract(here):
     args = ("extract", "base", "tuned", "--rule", "energy", "--threshold", "0.999999")
     text = succeeded(*args, "-o", "out")
