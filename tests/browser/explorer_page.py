@@ -38,7 +38,9 @@ class ExplorerPage:
         return int(self.slider.input_value())
 
     def metric(self, name: str) -> Locator:
-        return self.root.get_by_role("radiogroup", name="metric").get_by_role("radio", name=name, exact=True)
+        return self.root.get_by_role("radiogroup", name="metric").get_by_role(
+            "radio", name=name, exact=True
+        )
 
     def choose_target(self, name: str) -> None:
         self.root.get_by_role("combobox", name="target").select_option(name)
