@@ -21,6 +21,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 from tests.browser import install
 
 PATIENCE = 15_000  # ms; machines that run tests are busy
+HOST = "127.0.0.1"  # by number: a bare machine may not know "localhost"
 LOCAL = re.compile(r"(file|data|blob|about):|(http|ws)://(localhost|127\.0\.0\.1)[:/]")
 
 
@@ -103,7 +104,7 @@ def open_tab(browser: Browser) -> Iterator[OpenTab]:
 
 def free_port() -> int:
     """Return a port on which nobody listens."""
-    with socket.create_server(("localhost", 0)) as server:
+    with socket.create_server((HOST, 0)) as server:
         return server.getsockname()[1]
 
 
@@ -112,7 +113,7 @@ def wait_for(port: int, seconds: float = 30) -> None:
     end = time.monotonic() + seconds
     while True:
         try:
-            return socket.create_connection(("localhost", port)).close()
+            return socket.create_connection((HOST, port)).close()
         except ConnectionRefusedError:
             if time.monotonic() > end:
                 raise
@@ -126,9 +127,10 @@ def serve_view() -> Iterator[Callable[[Callable[[], object]], str]]:
 
     def serve(factory: Callable[[], object]) -> str:
         port = free_port()
-        servers.append(pn.serve(factory, port=port, threaded=True, show=False, verbose=False))
+        where = {"port": port, "address": HOST, "websocket_origin": f"{HOST}:{port}"}
+        servers.append(pn.serve(factory, **where, threaded=True, show=False, verbose=False))
         wait_for(port)
-        return f"http://localhost:{port}"
+        return f"http://{HOST}:{port}"
 
     yield serve
     for server in servers:
