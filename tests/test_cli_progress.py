@@ -56,10 +56,23 @@ def test_command_shows_it_on_a_real_terminal(tmp_path):
     np.save(tmp_path / "w.npy", MATRIX)
     leader, follower = pty.openpty()
     command = [sys.executable, "-m", "lora_bokeh", "curve", "w.npy", "--max-rank", "4"]
-    done = subprocess.run(
-        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=follower, check=True
-    )
-    os.close(follower)
-    assert b"ranks" in os.read(leader, 1 << 16)
-    assert b"captured energy" in done.stdout
+    with subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=follower
+    ) as process:
+        os.close(follower)
+        shown = read_all(leader)
+        assert b"captured energy" in process.stdout.read()
+    assert process.returncode == 0
+    assert b"ranks" in shown
+
+
+def read_all(leader: int) -> bytes:
+    """Read a terminal while it is written to, for a full one stops its writer."""
+    shown = b""
+    try:
+        while chunk := os.read(leader, 1 << 16):
+            shown += chunk
+    except OSError:  # Linux says so when the last writer has closed
+        pass
     os.close(leader)
+    return shown
