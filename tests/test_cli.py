@@ -193,6 +193,7 @@ def test_export_writes_a_page(run, published):
 
 def test_export_of_the_example_needs_no_source(run):
     run("export", "-o", "page.html")
+    assert "two directions + noise" in Path("page.html").read_text(encoding="utf-8")
 
 
 # --- as a process
