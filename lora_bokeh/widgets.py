@@ -1,4 +1,4 @@
-"""The HTML of an explorer as one Panel component, and its wiring to the figures."""
+"""The HTML of a view as one Panel component, and its wiring to the figures."""
 
 from __future__ import annotations
 
@@ -12,11 +12,36 @@ from panel.custom import Child, JSComponent
 from lora_bokeh.assets import bundle, stylesheet
 
 SIZE_BOUNDS = (2, 4096)  # what the sliders of d and k offer, unless the view was given more
-REDRAWN_ON = ("rank", "metric", "target", "targets", "d", "k", "show_full_matrix", "kept", "paint")
 REDRAW = "redraw.execute(source)"
 
 
-class Shell(JSComponent):
+class Component(JSComponent):
+    """State of a view's page: one module writes its HTML, another one draws its figures.
+
+    A subclass names its module in ``_esm`` and its style sheets in ``_stylesheets``. Where it has
+    Bokeh figures as children, ``_draws`` names the module whose default function brings them to
+    the state, and ``_redrawn_on`` the properties it is called on.
+    """
+
+    paint = param.Dict(default={}, doc="Palette and paint count; the page's own, never sent back.")
+
+    settle: Callable[[], None] = staticmethod(lambda: None)  # waits for all that is computed
+
+    _draws = ""
+    _redrawn_on: tuple[str, ...] = ()
+
+    __abstract = True
+
+    def __init__(self, **params: Any) -> None:
+        super().__init__(sizing_mode="stretch_width", **params)
+        if self._draws:
+            redraw = CustomJS(code=bundle(self._draws))
+            # jscallback registers only the last of several keys: each property has its own call.
+            for name in self._redrawn_on:
+                self.jscallback(args={"redraw": redraw}, **{name: REDRAW})
+
+
+class Shell(Component):
     """Heading, rank slider, metric, target, readouts and live region around the figures.
 
     The browser writes ``rank``, ``metric``, ``target``, ``d`` and ``k``, one small message an
@@ -49,19 +74,14 @@ class Shell(JSComponent):
     show_parameter_count = param.Boolean(default=True, doc="Whether the readouts are shown.")
     transition = param.Dict(default={}, doc='Springs: {"factors": …, "curve": …}.')
     texture = param.Array(default=None, doc="Picture of ΔW where there is no target.")
-    paint = param.Dict(default={}, doc="Palette and paint count; the page's own, never sent back.")
     factors = Child(default=None, allow_None=True, doc="Figure of ΔW = B · A.")
     curve = Child(default=None, allow_None=True, doc="Figure of the residual curve.")
     map = Child(default=None, allow_None=True, doc="Heat map of the ranks kept.")
 
-    settle: Callable[[], None] = staticmethod(lambda: None)  # waits for all that is computed
+    _draws = "redraw.mjs"
+    _redrawn_on = (
+        *("rank", "metric", "target", "targets", "d", "k", "show_full_matrix", "kept", "paint"),
+    )
 
     _esm = bundle("shell.mjs")
     _stylesheets = [stylesheet("palette.css", "shell.css", "file.css")]  # noqa: RUF012
-
-    def __init__(self, **params: Any) -> None:
-        super().__init__(sizing_mode="stretch_width", **params)
-        redraw = CustomJS(code=bundle("redraw.mjs"))
-        # jscallback registers only the last of several keys, so each property has its own call.
-        for name in REDRAWN_ON:
-            self.jscallback(args={"redraw": redraw}, **{name: REDRAW})

@@ -1,16 +1,16 @@
 import { clamp, situation } from "./arithmetic.mjs";
-import { readColours } from "./colours.mjs";
 import { metricRadios, rankSlider, sizeSlider, targetChooser } from "./controls.mjs";
-import { h, setText } from "./dom.mjs";
+import { h } from "./dom.mjs";
 import { indexPanel } from "./index.mjs";
 import { matrixAt } from "./map.mjs";
 import { figureCard, headPanel, progressPanel, readoutPanel } from "./panels.mjs";
 import { heedSync } from "./notebook.mjs";
+import { keepPainted } from "./painting.mjs";
 import { planPanel } from "./plan.mjs";
 import { rulesPanel } from "./rules.mjs";
+import { statusRegion } from "./status.mjs";
 import { summary } from "./wording.mjs";
 
-const SETTLED = 250; // ms without a change before the live region speaks
 let instances = 0;
 
 /** Take what a person changed, with the rank cut to what that leaves: one message to Python. */
@@ -44,7 +44,7 @@ function build(model, data) {
     readout: readoutPanel(),
     rules: rulesPanel((rank) => change(data, { rank })),
     progress: progressPanel(() => { model.cancels += 1; }, () => { model.extensions += 1; }),
-    status: { element: h("div", { class: "status", role: "status", "aria-live": "polite" }) },
+    status: statusRegion(),
   };
   const { head, index, map, plan, rank, rows, columns, metric, target, factors, curve, readout, rules, progress, status } = parts;
   const elements = (...some) => some.map((part) => part?.element ?? part).filter((element) => element instanceof Node);
@@ -93,29 +93,11 @@ function followPointer(data, figure) {
   for (const gesture of ["tap", "panstart", "pan"]) figure.on_event(gesture, pick);
 }
 
-/** Repaint the figures when their size or the colour scheme changes; Python is not told. */
-function keepPainted(model, data, el) {
-  let count = 0;
-  const paint = () => data.setv({ paint: { count: ++count, colours: readColours(el) } }, { sync: false });
-  for (const figure of [model.factors, model.curve, model.map]) {
-    for (const side of ["inner_width", "inner_height"]) figure?.properties[side].change.connect(paint);
-  }
-  const scheme = window.matchMedia("(prefers-color-scheme: dark)");
-  scheme.addEventListener("change", paint);
-  model.on("remove", () => scheme.removeEventListener("change", paint));
-  model.on("after_render", paint);
-}
-
 export function render({ model, data, el, view }) {
   heedSync(view.model.document);
   const parts = build(model, data);
-  let timer = null;
-  const update = () => {
-    const now = show(parts, model);
-    clearTimeout(timer);
-    timer = setTimeout(() => setText(parts.status.element, summary(now)), SETTLED);
-  };
-  setText(parts.status.element, summary(show(parts, model)));
+  const update = () => parts.status.show(summary(show(parts, model)));
+  parts.status.say(summary(show(parts, model)));
   model.on("growth", () => grow(data));
   model.on(["progress", "index", "notes", "plans", "kept", "rank", "metric", "target", "targets", "d", "k", "notice", "alpha", "heading", "show_parameter_count"], update);
   if (model.curve) followPointer(data, model.curve);
@@ -123,6 +105,6 @@ export function render({ model, data, el, view }) {
     const target = matrixAt(event, model.map);
     if (target !== null) choose(data, target);
   });
-  keepPainted(model, data, el);
+  keepPainted(model, data, el, [model.factors, model.curve, model.map]);
   return parts.element;
 }
