@@ -8,7 +8,7 @@ import panel as pn
 import param
 
 from lora_bokeh.state import Rank, follow, is_reference, resolve, tell
-from lora_bokeh.widgets import Shell
+from lora_bokeh.widgets import Component, Shell
 
 
 class View(pn.viewable.Viewer):
@@ -21,6 +21,7 @@ class View(pn.viewable.Viewer):
     rank = Rank(doc="Rank shown; clamped to what the slider offers.")
     css_classes = param.List(default=[], item_type=str, doc="CSS classes of the root element.")
 
+    _component: type[Component] = Shell  # the page it is shown by
     _heard: tuple[str, ...] = ("rank",)  # what the browser writes
     _followed: tuple[str, ...] = ("rank",)  # what the page is told of
 
@@ -43,9 +44,9 @@ class View(pn.viewable.Viewer):
         """Return the figures and what else a page is given once."""
         raise NotImplementedError
 
-    def __panel__(self) -> Shell:
+    def __panel__(self) -> Any:
         state = {name: getattr(self, name) for name in self._followed}
-        shell = Shell(**state, **self._page(), css_classes=self.css_classes)
+        shell = self._component(**state, **self._page(), css_classes=self.css_classes)
         shell.param.watch(self._hear, list(self._heard))
         # One watcher for all names: what changes together arrives as one message.
         self.param.watch(lambda *events: _copy(events, shell), list(self._followed))
@@ -61,7 +62,7 @@ class View(pn.viewable.Viewer):
             tell(self._references.get(name), new)
 
 
-def _copy(events: tuple[param.parameterized.Event, ...], shell: Shell) -> None:
+def _copy(events: tuple[param.parameterized.Event, ...], shell: Component) -> None:
     shell.param.update(**{event.name: event.new for event in events})
 
 
