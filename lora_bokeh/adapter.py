@@ -63,10 +63,12 @@ class AdapterExplorer(LoraExplorer):
             for e in entries
             if e.kind == "pair"
         }
-        first = None if self._pairs else entries[0]
-        if first is not None:
-            params = {**params, "name": listing.name_of(first)}
-        super().__init__(None if first is None else first.read(), **params)
+        if self._pairs:
+            super().__init__(**params)
+        else:
+            first = entries[0]
+            floor = first.rounding_error()
+            super().__init__(first.read(), name=listing.name_of(first), floor=floor, **params)
 
     def choose(self, name: str) -> None:
         """Show one matrix of the file, reading it if need be.
@@ -83,7 +85,7 @@ class AdapterExplorer(LoraExplorer):
         if entry is None:
             raise ValueError(f"{self.source.path}: there is no matrix {name!r}")
         self._label = name
-        self.target_matrix = entry.read()
+        self.param.update(target_matrix=entry.read(), floor=entry.rounding_error())
 
     def _offered(self) -> dict[str, Opened]:
         return self._pairs or super()._offered()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from lora_bokeh.rounding import RoundingError
 from lora_bokeh.rule import RATIO, SHARE, Rule
 from lora_bokeh.rules import RULES
 from lora_bokeh.spectrum import Spectrum
@@ -14,7 +15,7 @@ RATIO_FORMULA = "#{σ > (1 − t)·σ₁}"
 
 
 def page_rules() -> list[dict[str, str]]:
-    """Return the rules that the page lists, in order; those of differences only are left out."""
+    """Return the rules that the page may list, in order; it lists those that have an answer."""
     return [
         {
             "name": rule.name,
@@ -23,7 +24,6 @@ def page_rules() -> list[dict[str, str]]:
             "source": rule.source,
         }
         for rule in RULES.values()
-        if not rule.by_floor
     ]
 
 
@@ -32,16 +32,20 @@ def _formula(rule: Rule) -> str:
     return f"{rule.formula}, t = {rule.default:g}" if own else rule.formula
 
 
-def answers(spectrum: Spectrum) -> dict[str, list[list[int]]]:
-    """Return rule name → [lower, upper] at each threshold, or once where the rule has none."""
-    return {r.name: _answers(r, spectrum) for r in RULES.values() if not r.by_floor}
+def answers(spectrum: Spectrum, floor: RoundingError | None = None) -> dict[str, list[list[int]]]:
+    """Return rule name → [lower, upper] at each threshold, or once where the rule has none.
+
+    A rule that asks for the rounding floor has an answer only where there is one.
+    """
+    asked = (rule for rule in RULES.values() if floor or not rule.by_floor)
+    return {rule.name: _answers(rule, spectrum, floor) for rule in asked}
 
 
-def _answers(rule: Rule, spectrum: Spectrum) -> list[list[int]]:
+def _answers(rule: Rule, spectrum: Spectrum, floor: RoundingError | None) -> list[list[int]]:
     own: list[float | None] = [None]
     if rule.bounds == SHARE:
         own = list(THRESHOLDS)
     elif rule.bounds == RATIO:
         own = [round(1 / (1 - t), 6) for t in THRESHOLDS]
-    said: list[Any] = [rule(spectrum, threshold) for threshold in own]
+    said: list[Any] = [rule(spectrum, threshold, lambda: floor) for threshold in own]
     return [[result.lower, result.upper] for result in said]

@@ -47,13 +47,15 @@ class RankExplorer(View):
     max_rank : int, optional
         How many singular values to compute at most, see :func:`lora_bokeh.spectrum`.
     **params
-        ``css_classes``.
+        ``css_classes``; ``floor``, for a difference of two checkpoints the
+        :class:`~lora_bokeh.rounding.RoundingError` below which a residual is rounding.
     """
 
     target_matrix = param.Parameter(default=None, doc="The matrix W; None for the default target.")
     metric = param.Selector(default="frobenius", objects=list(METRICS), doc="Norm on the y axis.")
     transition = param.Selector(default="snap", objects=list(TRANSITIONS), doc="Spring.")
     max_rank = param.Integer(default=None, allow_None=True, bounds=(1, None), doc="Values wanted.")
+    floor = param.Tuple(default=None, length=2, allow_None=True, doc="RoundingError of the matrix.")
     target = param.String(default="", doc="Name of the target shown, a key of `targets`.")
     targets = param.Dict(default={}, constant=True, doc="What the page holds of each target.")
     notice = param.String(default="", constant=True, doc="Why the target was refused, if it was.")
@@ -113,7 +115,7 @@ class RankExplorer(View):
         """Return the targets on offer beside the one that was given."""
         return {}
 
-    @param.depends("target_matrix", "max_rank", watch=True, on_init=True)
+    @param.depends("target_matrix", "max_rank", "floor", watch=True, on_init=True)
     def _open(self) -> None:
         """Show the matrix, or the default and why."""
         if self._given is not None:
@@ -144,7 +146,7 @@ class RankExplorer(View):
         try:
             matrix = matrix if hasattr(matrix, "shape") else check_matrix(matrix)
             most = self.max_rank and min(self.max_rank, *matrix.shape)
-            return Opened(self._label, matrix, most), ""
+            return Opened(self._label, matrix, most, floor=self.floor), ""
         except (TypeError, ValueError) as error:
             return None, f"{error}; showing the default target instead."
 
@@ -214,7 +216,7 @@ class LoraExplorer(RankExplorer):
     name : str, optional
         What the page calls the matrix.
     **params
-        ``max_rank``, ``css_classes`` and ``transition``, as for :class:`RankExplorer`.
+        ``max_rank``, ``css_classes``, ``floor`` and ``transition``, as for :class:`RankExplorer`.
     """
 
     alpha = param.Number(

@@ -65,8 +65,9 @@ def _blocks(plot: figure, name: str, **style: Any) -> Model:
 def curve_figure(source: ColumnDataSource, ticks: list[int]) -> figure:
     """Return the residual curve over its source, with marker, dashed cursor and break-even.
 
-    Cursor and shade are glyphs, not annotations: those paint a pixel past the frame, which a
-    repaint of the frame does not wipe.
+    Of a difference of checkpoints, the page adds the rounding floor, a dotted line. Cursor and
+    shade are glyphs, not annotations: those paint a pixel past the frame, which a repaint of the
+    frame does not wipe.
     """
     last = ticks[-1]
     top = max([*source.data["residual"][:1], 0.0]) or 1.0
@@ -81,6 +82,7 @@ def curve_figure(source: ColumnDataSource, ticks: list[int]) -> figure:
         "rank", "low", "high", source=empty("rank", "low", "high"), fill_alpha=0.55, name="band"
     )
     themed(unknown.glyph, fill_color="accent-soft")
+    _floor(plot)
     _cursor(plot)
     line = plot.line("rank", "residual", source=source, line_width=2.2, name="curve")
     themed(line.glyph, line_color="ink")
@@ -91,6 +93,15 @@ def curve_figure(source: ColumnDataSource, ticks: list[int]) -> figure:
     text(plot, "break-even", "muted", x="x", y="y", text="text", text_align="align", **small)
     plot.add_tools(_curve_hover(line))
     return plot
+
+
+def _floor(plot: figure) -> None:
+    ends = empty("left", "right", "y")
+    floor = plot.segment("left", "y", "right", "y", source=ends, line_width=1.5, name="floor")
+    floor.glyph.line_dash = [2, 3]
+    themed(floor.glyph, line_color="negative")
+    small = {"text_font_size": {"value": "12px"}, "text_baseline": {"value": "bottom"}}
+    text(plot, "floor-name", "negative", x="x", y="y", text="text", **small)
 
 
 def _cursor(plot: figure) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from lora_bokeh.jobs import computation
 from lora_bokeh.lora import break_even_rank
+from lora_bokeh.rounding import RoundingError
 from lora_bokeh.rules import RULES
 from lora_bokeh.sources import TEXTURE_SIDE, growing, page_target, shown_ranks
 from lora_bokeh.spectrum import Spectrum
@@ -32,9 +33,11 @@ class Opened:
         Its story in one line. Default: how many ranks hold 90 % of the energy.
     texture_side : int, default 96
         Size of its picture in pixels, at most.
+    floor : RoundingError, optional
+        What rounding in storage adds to the matrix.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all but three are by keyword
         self,
         name: str,
         matrix: Any,
@@ -42,8 +45,10 @@ class Opened:
         *,
         story: str = "",
         texture_side: int = TEXTURE_SIDE,
+        floor: RoundingError | None = None,
     ) -> None:
         self.name = name
+        self._floor = floor
         self._story = story
         self._texture_side = texture_side
         self._computation = computation(matrix, max_rank)
@@ -105,11 +110,13 @@ class Opened:
             story=self.story(),
             last=self.last,
             texture_side=self._texture_side,
+            floor=self._floor,
         )
 
     def growth(self) -> dict[str, Any]:
         """Return what changes as it is computed."""
-        return {"name": self.name, "story": self.story(), **growing(self.spectrum, self.last)}
+        new = growing(self.spectrum, self.last, self._floor)
+        return {"name": self.name, "story": self.story(), **new}
 
     def progress(self) -> dict[str, Any]:
         """Return how far the computation has come, for the page's progress bar."""

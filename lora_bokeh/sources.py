@@ -13,6 +13,7 @@ from bokeh.models import ColumnDataSource
 
 from lora_bokeh.answers import answers
 from lora_bokeh.lora import LowRank, break_even_rank
+from lora_bokeh.rounding import RoundingError
 from lora_bokeh.spectrum import Spectrum
 
 TEXTURE_SIDE = 96  # px: the picture of ΔW inside its block is pooled to at most this
@@ -94,11 +95,11 @@ def speckle(side: int = 40, seed: int = 0) -> np.ndarray:
     return (ZERO + levels).astype(np.uint8)
 
 
-def growing(spectrum: Spectrum, last: int) -> dict[str, Any]:
+def growing(spectrum: Spectrum, last: int, floor: RoundingError | None = None) -> dict[str, Any]:
     """Return what of a target changes while its spectrum is computed."""
     return {
         "ticks": rank_ticks(last),
-        "answers": answers(spectrum),
+        "answers": answers(spectrum, floor),
         **curve_columns(spectrum, last),
     }
 
@@ -111,8 +112,12 @@ def page_target(  # noqa: PLR0913 - all but three are by keyword
     story: str = "",
     last: int | None = None,
     texture_side: int = TEXTURE_SIDE,
+    floor: RoundingError | None = None,
 ) -> dict[str, Any]:
-    """Return all that the page holds of one target; the rank axis goes from 1 to ``last``."""
+    """Return all that the page holds of one target; the rank axis goes from 1 to ``last``.
+
+    ``floor`` is what rounding in storage adds to the matrix: by metric, the norm expected of it.
+    """
     return {
         "name": name,
         "story": story,
@@ -121,5 +126,6 @@ def page_target(  # noqa: PLR0913 - all but three are by keyword
         "scale": getattr(matrix, "scale", 1.0),
         "break_even": break_even_rank(*spectrum.shape),
         "texture": texture(matrix, texture_side),
-        **growing(spectrum, last or shown_ranks(spectrum)),
+        "floor": floor and {"frobenius": floor.frobenius, "spectral": floor.edge},
+        **growing(spectrum, last or shown_ranks(spectrum), floor),
     }

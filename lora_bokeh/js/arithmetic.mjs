@@ -31,6 +31,13 @@ export function atRank(curve, quantity, rank) {
   return { value, other, exact: value === other };
 }
 
+/** The first rank that leaves no more than the rounding of the stored numbers, if there is one. */
+export function floorRank(curve, metric) {
+  const floor = curve.floor?.[metric];
+  const first = floor === undefined ? -1 : curve[metric].findIndex((residual) => residual <= floor);
+  return first < 0 ? null : curve.rank[first];
+}
+
 /** How many ranks, from the first, have an exact value in this quantity. */
 export function exactRanks(curve, quantity) {
   if (!curve.low) return curve.rank.length;

@@ -1,5 +1,6 @@
 import { along, exactRanks } from "./arithmetic.mjs";
 import { QUIET, columnsOf, nameFigure, setColumns } from "./bokeh.mjs";
+import { drawFloor } from "./floor.mjs";
 import { formatRank, formatSignificant } from "./format.mjs";
 import { Spring } from "./spring.mjs";
 import { curveName, quantityText } from "./wording.mjs";
@@ -43,7 +44,8 @@ export class CurveView {
     const to = this.curve[this.metric];
     this.values = Array.from(to, (y, i) => this.from[i] + t * (y - this.from[i]));
     this.drawKnown();
-    const top = Math.max(...this.values) || 1;
+    this.floor = this.curve.floor?.[this.metric];
+    const top = Math.max(...this.values, this.floor ?? 0) || 1;
     this.figure.y_range.setv({ start: -0.03 * top, end: 1.1 * top }, QUIET);
     // Within the frame by a hair: a pixel painted past it would outlive the next repaint.
     this.bottom = -0.026 * top;
@@ -72,8 +74,9 @@ export class CurveView {
     const late = x - 1 > 0.6 * (end - 1) && end > 1;
     const shade = { left: x, right: this.figure.x_range.end, bottom: this.bottom, top: this.top };
     const label = { x, y: 0.985 * this.top, text: ` break-even r = ${formatRank(x)} `, align: late ? "right" : "left" };
+    this.breakEven = x < end ? [label] : [];
     setColumns(this.figure, "past-break-even", columnsOf(x < end ? [shade] : [], ...Object.keys(shade)));
-    setColumns(this.figure, "break-even", columnsOf(x < end ? [label] : [], ...Object.keys(label)));
+    setColumns(this.figure, "break-even", columnsOf(this.breakEven, ...Object.keys(label)));
   }
 
   /** The residual where the marker rests; between ranks, on the move, where it is on the line. */
@@ -85,9 +88,20 @@ export class CurveView {
     const y = along(this.values, rank);
     const count = this.values.length;
     const left = count > 1 && (rank - 1) / (count - 1) > 0.8;
+    const label = { x: rank, y, text: this.markerText(rank, y), align: left ? "right" : "left" };
     setColumns(this.figure, "marker", {
-      rank: [rank], residual: [y], text: [this.markerText(rank, y)], align: [left ? "right" : "left"], shift: [left ? -6 : 9],
+      rank: [rank], residual: [y], text: [label.text], align: [label.align], shift: [left ? -6 : 9],
     });
     setColumns(this.figure, "cursor", { rank: [rank], low: [this.bottom], high: [this.top] });
+    this.drawFloor(label);
+  }
+
+  /** The rounding floor; its name avoids the texts at the marker and at the break-even. */
+  drawFloor(marker) {
+    const { start: left, end: right } = this.figure.x_range;
+    const frame = { left, right, low: this.bottom, high: this.top };
+    const curve = { high: this.values, low: this.curve.low?.[this.metric] };
+    const texts = [{ ...marker, down: -9, up: 27 }, ...this.breakEven.map((each) => ({ ...each, down: -18, up: 0 }))];
+    drawFloor(this.figure, this.floor, curve, frame, texts);
   }
 }

@@ -48,7 +48,7 @@ export function rulesPanel(onRank) {
     const text = `${+(100 * thresholds[stop]).toFixed(2)} %`;
     range.setAttribute("aria-valuetext", text);
     setText(value, text);
-    body.replaceChildren(...rules.map((rule) => ruleRow(rule, ruleAnswer(now.curve.answers, rule, stop), now, now.end, onRank)));
+    body.replaceChildren(...rules.filter(({ name }) => name in now.curve.answers).map((rule) => ruleRow(rule, ruleAnswer(now.curve.answers, rule, stop), now, now.end, onRank)));
     if (focused) [...body.querySelectorAll("button")].find((b) => b.getAttribute("aria-label").startsWith(`${focused}:`))?.focus();
   };
   const show = (situation, model) => {

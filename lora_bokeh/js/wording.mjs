@@ -1,4 +1,4 @@
-import { atRank, counts } from "./arithmetic.mjs";
+import { atRank, counts, floorRank } from "./arithmetic.mjs";
 import { formatCount, formatExact, formatPercent, formatRank, formatSignificant } from "./format.mjs";
 
 // Every sentence and readout of the page. Pure: a situation in, text out.
@@ -38,13 +38,27 @@ function exactText(curve, quantity, rank) {
   return exact ? String(value) : `between ${Math.min(value, other)} and ${Math.max(value, other)}`;
 }
 
+/** Whether what a rank leaves is no more than the rounding of the stored numbers. */
+function belowFloor({ curve, metric, rank }) {
+  const first = floorRank(curve, metric);
+  return first !== null && rank >= first;
+}
+
+/** What the name of the curve says of the rounding floor. */
+function floorSentence({ curve, metric }) {
+  if (!curve.floor) return "";
+  const first = floorRank(curve, metric);
+  return ` Rounding floor ${formatSignificant(curve.floor[metric])}, ${first === null ? "not reached" : `reached at rank ${first}`}.`;
+}
+
 /** The live region: said once per settled change. */
 export function summary(now) {
   const { curve, d, k, rank, metric } = now;
   if (!curve) return `Rank ${rank}, ${d} × ${k}: ${costSentence(now)}.`;
   return (
     `Rank ${rank}: ${METRICS[metric]} residual ${quantityText(curve, metric, rank)}, ` +
-    `captured energy ${quantityText(curve, "captured", rank)}. ${costSentence(now)}.`
+    `captured energy ${quantityText(curve, "captured", rank)}. ${costSentence(now)}.` +
+    (belowFloor(now) ? " Below the rounding floor." : "")
   );
 }
 
@@ -60,7 +74,7 @@ export function curveName(now) {
   const residual = quantityText(curve, metric, rank);
   return (
     `${METRICS[metric]} residual of the ${d} × ${k} target against rank 1 to ${end}: ` +
-    `${residual} at rank ${rank}. ${costSentence(now)}.`
+    `${residual} at rank ${rank}.${floorSentence(now)} ${costSentence(now)}.`
   );
 }
 
@@ -76,7 +90,7 @@ function costRows({ d, k, rank }) {
 
 /** The readout panel, row by row: {label, math, sub, bound, value, exact, lead, rule}. */
 export function readout(now, { showCounts, alpha }) {
-  const { curve, rank } = now;
+  const { curve, metric, rank } = now;
   const cost = costRows(now);
   if (!curve) return [cost.saved, cost.full, cost.lora];
   const said = (quantity) => ({ ...quantityParts(curve, quantity, rank), exact: exactText(curve, quantity, rank) });
@@ -85,6 +99,8 @@ export function readout(now, { showCounts, alpha }) {
     { label: "Frobenius residual", ...said("frobenius"), rule: true },
     { label: "Spectral residual", math: "σ", sub: "r+1", ...said("spectral") },
   ];
+  const floor = curve.floor?.[metric];
+  if (floor !== undefined) rows.push({ label: "Rounding floor", value: formatSignificant(floor), exact: `expected ${METRICS[metric]} norm of the rounding of what is stored: ${floor}` });
   if (!showCounts) return rows;
   rows.unshift(cost.saved);
   rows.push(cost.full, cost.lora, { label: "Break-even rank", value: formatRank(curve.break_even), exact: `dk/(d + k) = ${curve.break_even}`, rule: true });
@@ -93,8 +109,10 @@ export function readout(now, { showCounts, alpha }) {
 }
 
 /** One sentence under the readout where a number needs a warning; null where none ever will. */
-export function caution({ curve, d, k, rank }) {
+export function caution(now) {
+  const { curve, d, k, rank } = now;
   if (!curve) return null;
+  if (belowFloor(now)) return "Below the rounding floor: what is left is no more than rounding.";
   if (rank > curve.known) return `Only bounds are known past rank ${curve.known}: the band.`;
   return counts(d, k, rank).savings < 0
     ? "Past break-even: the two factors hold more parameters than ΔW itself."

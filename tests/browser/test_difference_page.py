@@ -1,0 +1,122 @@
+"""The page of tuned − base in the browser: its rounding floor, its list, its map."""
+
+from __future__ import annotations
+
+import re
+
+import ml_dtypes
+import numpy as np
+import pytest
+from playwright.sync_api import expect
+from safetensors.numpy import save_file
+
+from lora_bokeh import save_html
+from lora_bokeh.adapter import AdapterExplorer
+from lora_bokeh.assets import bundle
+from lora_bokeh.loaders import difference
+from lora_bokeh.workbench import view_of
+from tests.browser.explorer_page import ExplorerPage
+from tests.browser.test_functions import CALL
+
+LAYERS, RANK = 3, 4
+
+
+@pytest.fixture(scope="module")
+def delta(tmp_path_factory):
+    """Tuned − base in bfloat16: three layers, moved in four directions each."""
+    rng = np.random.default_rng(0)
+    base, tuned = {}, {}
+    for layer in range(LAYERS):
+        name = f"layers.{layer}.q_proj.weight"
+        w = 0.03 * rng.standard_normal((96, 64))
+        moved = w + 0.002 * rng.standard_normal((96, RANK)) @ rng.standard_normal((RANK, 64))
+        base[name], tuned[name] = (x.astype(ml_dtypes.bfloat16) for x in (w, moved))
+    folder = tmp_path_factory.mktemp("models")
+    for name, tensors in {"base": base, "tuned": tuned}.items():
+        save_file(tensors, folder / f"{name}.safetensors")
+    return difference(folder / "base.safetensors", folder / "tuned.safetensors")
+
+
+@pytest.fixture
+def report(delta, tmp_path, open_tab):
+    """The exported page, opened with the network cut."""
+
+    def open_report(**options) -> ExplorerPage:
+        save_html(AdapterExplorer(delta), tmp_path / "report.html")
+        options = {"reduced_motion": "reduce", **options}
+        return ExplorerPage(open_tab(tmp_path / "report.html", **options).page)
+
+    return open_report
+
+
+def test_floor_is_drawn_named_and_said(report, delta):
+    explorer = report()
+    entry = delta.entries[0]
+    s = np.linalg.svd(entry.read().astype(float), compute_uv=False)
+    residual = np.sqrt(np.cumsum(s[::-1] ** 2))[::-1]  # of rank 0, 1, …
+    for metric, floor, left in [
+        ("Frobenius", entry.rounding_error().frobenius, residual[1:]),
+        ("spectral", entry.rounding_error().edge, s[1:]),
+    ]:
+        explorer.metric(metric).check()
+        first = int(np.argmax(left <= floor)) + 1
+        curve = explorer.root.get_by_role("figure", name=re.compile(f"^{metric} residual"))
+        name = re.compile(rf"Rounding floor [\d.e−]+, reached at rank {first}\.")
+        expect(curve).to_have_attribute("aria-label", name)
+        assert explorer.drawn("curve", "floor")["y"] == pytest.approx([floor])
+        assert explorer.drawn("curve", "floor-name")["text"][0].startswith("rounding floor ")
+        assert float(explorer.readouts()["Rounding floor"][1].split()[-1]) == pytest.approx(floor)
+    explorer.slider.fill(str(first - 1))
+    assert "floor" not in explorer.settled()
+    explorer.slider.press("ArrowRight")
+    assert explorer.settled().endswith("Below the rounding floor.")
+    expect(explorer.root.get_by_text("what is left is no more than rounding")).to_be_visible()
+
+
+def test_rule_above_the_floor_counts_what_is_above_its_edge(report, delta):
+    explorer = report()
+    entry = delta.entries[0]
+    s = np.linalg.svd(entry.read().astype(float), compute_uv=False)
+    rules = explorer.root.get_by_role("region", name="rank rules")
+    rule = rules.get_by_role("button", name=re.compile("^above the rounding floor"))
+    assert int(rule.inner_text()) == np.sum(s > entry.rounding_error().edge) == RANK
+    rule.click()
+    assert explorer.rank == RANK
+
+
+def test_matrix_without_a_floor_has_no_line_and_no_rule(tmp_path, open_tab):
+    np.save(tmp_path / "w.npy", np.eye(6))
+    save_html(view_of(tmp_path / "w.npy"), tmp_path / "w.html")
+    explorer = ExplorerPage(open_tab(tmp_path / "w.html").page)
+    assert explorer.drawn("curve", "floor")["y"] == []
+    rules = explorer.root.get_by_role("region", name="rank rules")
+    expect(rules.get_by_role("button", name=re.compile("rounding floor"))).to_have_count(0)
+    assert "Rounding floor" not in explorer.readouts()
+
+
+@pytest.fixture
+def place(open_tab):
+    """Return the box that the name of a floor takes beside a curve, of those offered."""
+    page = open_tab("about:blank").page
+    code = bundle("floor.mjs")
+    frame = {"left": 0.5, "right": 64.5, "low": -0.03, "high": 1.1}
+    pixel = {"x": 64 / 700, "y": 1.13 / 300}
+
+    def placed(values, floor):
+        boxes = page.evaluate(
+            CALL, [code, "boxesAlong", [floor, "rounding floor 0.1", frame, pixel]]
+        )
+        return page.evaluate(CALL, [code, "freeBox", [boxes, {"high": values}, []]])
+
+    return placed
+
+
+def test_name_of_the_floor_keeps_clear_of_the_curve(place):
+    rng = np.random.default_rng(1)
+    for _ in range(40):
+        values = np.sort(rng.random(64) ** rng.uniform(0.3, 6))[::-1]
+        floor = rng.uniform(0.1, 0.9)
+        box = place(values.tolist(), floor)
+        ranks = np.linspace(max(box["left"], 1), min(box["right"], 64), 200)
+        drawn = np.interp(ranks, np.arange(1, 65), values)
+        assert not np.any((drawn > box["low"]) & (drawn < box["high"]))
