@@ -3,7 +3,8 @@ import { caution, normOf, progressText, readout } from "./wording.mjs";
 
 const math = (text, sub) => [text, ...(sub ? [h("sub", {}, sub)] : [])];
 
-function readoutRow({ label, math: symbol, sub, bound, value, exact, lead, rule }) {
+/** One row of a list of readouts. */
+export function readoutRow({ label, math: symbol, sub, bound, value, exact, lead, rule }) {
   const name = h("dt", {}, label, ...(symbol ? [" ", ...math(symbol, sub)] : []));
   const kind = [lead && "lead", rule && "rule"].filter(Boolean).join(" ");
   return h("div", kind ? { class: kind } : {}, name, h("dd", { title: exact }, ...(bound ? [h("small", {}, bound), " "] : []), value));
