@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from lora_bokeh.lora import LowRank
     from lora_bokeh.server import serve
     from lora_bokeh.svd import SVDResult, truncated_svd
+    from lora_bokeh.training import Training, train
 
     __version__: str
 
@@ -29,6 +30,7 @@ __all__ = [
     "RankExplorer",
     "SVDResult",
     "Spectrum",
+    "Training",
     "__version__",
     "list_tensors",
     "load",
@@ -36,6 +38,7 @@ __all__ = [
     "serve",
     "spectrum",
     "targets",
+    "train",
     "truncated_svd",
 ]
 
@@ -48,7 +51,9 @@ _HOMES = {
     "list_tensors": "loaders",
     "load": "loaders",
     "save_html": "export",
+    "Training": "training",
     "serve": "server",
+    "train": "training",
     "truncated_svd": "svd",
 }
 

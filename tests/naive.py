@@ -61,3 +61,28 @@ def orthonormal_rows(Y):
         rows.append(q)
         L[i, : i + 1] = [y @ q for q in rows]
     return np.array(rows), L
+
+
+def train(W, rank, steps, rate, adam=True, scale=1.0, seed=0):
+    """Gradient descent on B and A, every formula written out; returns the loss of each step."""
+    W = np.asarray(W, dtype=np.float64)
+    m, n = W.shape
+    A = np.random.default_rng(seed).uniform(-1, 1, (rank, n)) / np.sqrt(n)
+    factors = [np.zeros((m, rank)), A]
+    moments = [[np.zeros_like(F), np.zeros_like(F)] for F in factors]
+    losses = []
+    for t in range(1, steps + 2):
+        B, A = factors
+        R = scale * B @ A - W
+        losses.append(np.mean(R**2))
+        gradients = [2 * scale / (m * n) * R @ A.T, 2 * scale / (m * n) * B.T @ R]
+        for i, g in enumerate(gradients):
+            if not adam:
+                factors[i] = factors[i] - rate * g
+                continue
+            first, second = moments[i]
+            first, second = 0.9 * first + 0.1 * g, 0.999 * second + 0.001 * g**2
+            moments[i] = [first, second]
+            unbiased = first / (1 - 0.9**t), second / (1 - 0.999**t)
+            factors[i] = factors[i] - rate * unbiased[0] / (np.sqrt(unbiased[1]) + 1e-8)
+    return np.array(losses)

@@ -4,7 +4,7 @@ import naive
 import numpy as np
 import pytest
 
-from lora_bokeh import _kernels
+from lora_bokeh import _descent, _kernels
 from lora_bokeh.gram_schmidt import orthonormalize
 
 DTYPES = [np.float32, np.float64]
@@ -75,3 +75,27 @@ def test_orthonormalize_refuses_a_block_that_adds_nothing(dtype):
     dependent = (block(3, 7, dtype, 2) @ Q).astype(dtype)
     assert orthonormalize(Q, np.vstack([dependent[:2], dependent[:1]])) is None
     assert orthonormalize(Q, np.zeros((2, 40), dtype)) is None
+
+
+@pytest.mark.parametrize("adam", [True, False])
+def test_descent_takes_the_steps_of_its_twin(adam):
+    W = block(5, 7, np.float64)
+    state = np.zeros((4, 12 * 3))
+    A = np.random.default_rng(0).uniform(-1, 1, (3, 7)) / np.sqrt(7)
+    _descent.split(state[0], 5, 7)[1][:] = A
+    first = _descent.gradient(W, state[0], 0.5, state[1])
+    loss = np.empty(20)
+    way = _descent.Way(0.5, 0.02, adam, 10.0)
+    assert _descent.descend(W, state, way, 0, loss) == 20
+    twin = naive.train(W, 3, 20, 0.02, adam=adam, scale=0.5)
+    np.testing.assert_allclose([first, *loss], twin, rtol=1e-12)
+
+
+def test_descent_ends_at_its_ceiling():
+    state = np.ones((4, 12 * 3))
+    way = _descent.Way(1.0, 1e3, False, 10.0)
+    loss = np.zeros(9)
+    taken = _descent.descend(block(5, 7, np.float64), state, way, 0, loss)
+    assert 1 <= taken < 9
+    assert loss[taken - 1] > 10
+    assert (loss[taken:] == 0).all()
