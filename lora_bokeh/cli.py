@@ -14,7 +14,9 @@ from typing import Any
 import click
 
 from lora_bokeh.cli_act import extract, resize
+from lora_bokeh.cli_budget import budget
 from lora_bokeh.cli_errors import OneLineGroup, bad_input
+from lora_bokeh.cli_train import train
 
 tensor_option = click.option(
     "--tensor", metavar="NAME", help="Which tensor or LoRA module of SOURCE."
@@ -65,6 +67,7 @@ def main(context: click.Context) -> None:
 @main.command()
 @click.argument("source", required=False)
 @tensor_option
+@base_option
 @click.option("--port", default=5006, show_default=True, help="0 picks a free port.")
 @click.option(
     "--address",
@@ -73,22 +76,25 @@ def main(context: click.Context) -> None:
     help="0.0.0.0 opens the page to the network.",
 )
 @click.option("--no-show", is_flag=True, help="Do not open a browser.")
-def serve(source: str | None, tensor: str | None, port: int, address: str, no_show: bool) -> None:
+def serve(source: str | None, port: int, address: str, no_show: bool, **options: Any) -> None:
     """Open the explorer in the browser.
 
-    It shows SOURCE, or an example, and is served until Ctrl-C.
+    It shows SOURCE, or an example, and is served until Ctrl-C. Where SOURCE holds several matrices
+    the page lists them.
     """
     with bad_input(source):
-        make_view, title = _view_maker(source, tensor)
+        from lora_bokeh.cli_view import views
+
+        made = views(source, every=False, **options)
     from lora_bokeh.server import serve as serve_views
 
     with bad_input():
         serve_views(
-            make_view,
+            made.make,
             port=port,
             address=address,
             show=not no_show,
-            title=title,
+            title=made.title,
             announce=click.echo,
         )
 
@@ -104,6 +110,7 @@ def serve(source: str | None, tensor: str | None, port: int, address: str, no_sh
     help="The file to write.",
 )
 @tensor_option
+@base_option
 @click.option("--rank", type=int, metavar="R", help="The rank the page opens with.")
 @click.option(
     "--metric",
@@ -113,18 +120,19 @@ def serve(source: str | None, tensor: str | None, port: int, address: str, no_sh
     help="The norm of the residual the page opens with.",
 )
 @max_rank_option
-def export(
-    source: str | None, output: Path, tensor: str | None, rank: int | None, **options: Any
-) -> None:
+def export(source: str | None, output: Path, rank: int | None, **options: Any) -> None:
     """Write the explorer as one HTML file.
 
-    It shows SOURCE, or an example, and works offline.
+    It shows SOURCE, or an example, and works offline. Where SOURCE holds several matrices the page
+    lists them and holds the curve of each.
     """
     from lora_bokeh.matrix import check_rank
 
     with bad_input(source):
-        make_view, title = _view_maker(source, tensor, **options)
-        view = make_view()
+        from lora_bokeh.cli_view import views
+
+        made = views(source, every=True, **options)
+        view = made.make()
         if view.notice:
             raise ValueError(view.notice)
         if rank is not None:
@@ -135,39 +143,8 @@ def export(
     wait_for(view, source or "example")
 
     with bad_input(output):
-        save_html(view, output, title=title)
+        save_html(view, output, title=made.title)
     click.echo(f"{output}: {output.stat().st_size / 1e6:.2f} MB")
-
-
-def _view_maker(
-    source: str | None, tensor: str | None, max_rank: int | None = None, **options: Any
-) -> tuple[Callable[[], Any], str]:
-    """Return a maker of explorers, which share one matrix read once, and a title."""
-    from lora_bokeh.loaders import open_source, open_tensor
-    from lora_bokeh.lora import LowRank
-    from lora_bokeh.matrix import check_matrix, check_rank
-
-    if source is not None and tensor is None and (opened := open_source(source)).is_adapter:
-        from lora_bokeh.adapter import AdapterExplorer
-
-        return partial(AdapterExplorer, opened, **options), Path(source).name
-    if source is None:
-        if tensor is not None:
-            raise ValueError("--tensor needs a SOURCE to be in")
-        title = "LoRA explorer"
-    else:
-        stored = open_tensor(source, tensor)
-        w = stored.read()
-        if not isinstance(w, LowRank):  # which has checked its factors
-            w = check_matrix(w)
-            w.setflags(write=False)  # the views of all tabs look at it
-        title = " · ".join(filter(None, [Path(source).name, stored.name]))
-        options |= {"target_matrix": w, "name": title}
-        if max_rank is not None:
-            check_rank(max_rank, min(w.shape), "max_rank")
-    from lora_bokeh.explorer import LoraExplorer
-
-    return partial(LoraExplorer, max_rank=max_rank, **options), title
 
 
 @main.command()
@@ -225,3 +202,5 @@ def inspect(source: str, base: str | None, output_format: str) -> None:
 
 main.add_command(resize)
 main.add_command(extract)
+main.add_command(budget)
+main.add_command(train)

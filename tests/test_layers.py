@@ -13,11 +13,12 @@ import lora_bokeh
 
 PACKAGE = Path(lora_bokeh.__file__).parent
 LAYERS = {
-    "L0": ["_kernels", "lora", "matrix", "rounding", "noise", "forms", "formats"],
+    "L0": ["_kernels", "lora", "matrix", "rounding", "noise", "forms", "formats", "_descent"],
     "L1": [
         *("products", "small", "krylov", "factored", "options", "power", "lapack", "steps"),
         *("svd", "spectrum", "tails", "rule", "rules", "targets", "loaders", "budget", "spool"),
-        *("gram_schmidt", "forecast"),
+        *("gram_schmidt", "forecast", "descent", "eckart_young", "training", "milestones"),
+        *("presets", "trainable"),
         *("writers", "ranks", "cutting", "beside", "resize", "kept", "extract", "card"),
     ],
     "L2": [
@@ -27,11 +28,13 @@ LAYERS = {
         "drawing",
         "figures",
         "heatmap",
-        *("widgets", "jobs", "opened", "view", "plans", "listing", "upload", "answers"),
+        *("widgets", "jobs", "opened", "view", "plans", "survey", "listing", "upload", "answers"),
     ],
-    "L3": ["factorization", "explorer", "adapter", "workbench", "page", "export", "server"],
+    "L3": ["factorization", "explorer", "adapter", "views", "workbench", "page", "export", "server"],
     "L4": [
         *("cli_output", "cli_errors", "cli_progress", "cli_look", "cli_job", "cli_act", "cli"),
+        "cli_view",
+        *("cli_budget_output", "cli_budget"),
         "__main__",
     ],
 }

@@ -1,0 +1,111 @@
+"""The command ``budget``: what LoRA trains of a model, and what that costs."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lora_bokeh.cli_errors import bad_input
+
+if TYPE_CHECKING:
+    from lora_bokeh.presets import Model
+
+FORMATS = ("table", "json", "csv")
+OPTIMIZERS = ("adam", "sgd")
+
+
+@click.command()
+@click.argument("model", required=False)
+@click.option(
+    "--rank", default=8, show_default=True, metavar="R", help="The rank of every adapter."
+)
+@click.option(
+    "--targets",
+    metavar="NAMES",
+    help="Which matrices, with commas: q,k,v,o,gate,up,down, names of modules, or all. "
+    "Default: q,v, or c_attn or qkv_proj where these are one.",
+)
+@click.option(
+    "--dtype",
+    type=click.Choice(["bfloat16", "float16", "float32"]),
+    default="bfloat16",
+    show_default=True,
+    help="Of all weights, frozen and trained.",
+)
+@click.option(
+    "--optimizer",
+    type=click.Choice(OPTIMIZERS),
+    default="adam",
+    show_default=True,
+    help="Two moments for each parameter, or one.",
+)
+@click.option(
+    "--shape",
+    "shapes",
+    metavar="MxN",
+    multiple=True,
+    help="A matrix of one's own instead of MODEL, such as 4096x4096; may be repeated.",
+)
+@click.option("--list", "listed", is_flag=True, help="List the models known, and their matrices.")
+@click.option(
+    "--format", "output_format", type=click.Choice(FORMATS), default="table", show_default=True
+)
+def budget(
+    model: str | None, shapes: tuple[str, ...], listed: bool, output_format: str, **options: Any
+) -> None:
+    """Print what LoRA trains of MODEL, and what that costs.
+
+    For each module: its matrices, their entries, the parameters that rank R trains instead, the
+    savings (negative past the break-even rank) and that rank. Then the bytes on disk and while
+    training, by LoRA and by training all of the model, and what else the same number of parameters
+    would buy.
+
+    Gradients are held in the dtype of the weights, an optimiser's moments in float32, and 16-bit
+    weights are trained through a float32 copy; activations are not counted.
+    """
+    with bad_input():
+        text = _listed(output_format) if listed else _spent(model, shapes, output_format, **options)
+    click.echo(text)
+
+
+def _listed(output_format: str) -> str:
+    from lora_bokeh import cli_budget_output as output
+    from lora_bokeh.presets import presets
+
+    if output_format == "csv":
+        raise ValueError("--list prints a table or json")
+    text = {"table": output.models_table, "json": output.models_json}
+    return text[output_format](presets().values())
+
+
+def _spent(
+    model: str | None,
+    shapes: tuple[str, ...],
+    output_format: str,
+    targets: str | None,
+    **options: Any,
+) -> str:
+    from lora_bokeh import cli_budget_output as output
+    from lora_bokeh.trainable import parameter_budget
+
+    names = None if targets is None else [name.strip() for name in targets.split(",")]
+    found = parameter_budget(_model(model, shapes), targets=names, **options)
+    text = {"table": output.budget_table, "json": output.budget_json, "csv": output.budget_csv}
+    return text[output_format](found)
+
+
+def _model(name: str | None, shapes: tuple[str, ...]) -> Model:
+    from lora_bokeh.presets import find_model, own_model
+
+    if (name is None) == (not shapes):
+        raise ValueError("name one MODEL, or give its matrices by --shape; --list shows the models")
+    return own_model(*map(_shape, shapes)) if name is None else find_model(name)
+
+
+def _shape(text: str) -> tuple[int, int]:
+    found = re.fullmatch(r"\s*(\d+)\s*[x×*,]\s*(\d+)\s*", text)
+    if found is None:
+        raise ValueError(f"--shape takes rows x columns, such as 4096x4096; got {text!r}")
+    return int(found[1]), int(found[2])
