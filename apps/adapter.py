@@ -5,7 +5,8 @@ import sys
 import panel as pn
 
 from lora_bokeh.page import page
-from lora_bokeh.workbench import Workbench, view_of
+from lora_bokeh.views import view_of
+from lora_bokeh.workbench import Workbench
 
 pn.extension("filedropper")
 page(Workbench(view_of(sys.argv[1]) if len(sys.argv) > 1 else None)).servable()

@@ -11,28 +11,28 @@ from lora_bokeh import listing
 from lora_bokeh.explorer import LoraExplorer
 from lora_bokeh.formats.source import Source
 from lora_bokeh.heatmap import map_figure
-from lora_bokeh.loaders import SourceError, open_source
 from lora_bokeh.opened import Opened
+from lora_bokeh.resize import Progress, silence
+from lora_bokeh.survey import Survey
 from lora_bokeh.view import pane
-from lora_bokeh.widgets import Shell
-
-SMALL_TEXTURE = 24  # px: pictures of matrices, of which a file may have hundreds
+from lora_bokeh.widgets import Component
 
 
 class AdapterExplorer(LoraExplorer):
     """Every matrix of an adapter or a checkpoint, and the ranks that they need.
 
-    The pairs of an adapter are all computed at once, by their factors. Of a checkpoint, a matrix is
-    read and computed when it is chosen.
+    The pairs of an adapter are all computed at once, by their factors. Of a checkpoint, or of a
+    difference of two, a matrix is read and computed when it is chosen.
 
     Parameters
     ----------
-    source : path or Source
-        A file or a folder, see :func:`lora_bokeh.loaders.open_source`, or a difference.
+    source : path, Source or Survey
+        A file or a folder, see :func:`lora_bokeh.loaders.open_source`; a difference, see
+        :func:`lora_bokeh.loaders.difference`; or what is known of one already.
     called : str, optional
         What the commands on the page call the file. Default: its path.
     **params
-        As for :class:`lora_bokeh.LoraExplorer`, without ``target_matrix``.
+        As for :class:`lora_bokeh.LoraExplorer`, without ``target_matrix`` and ``floor``.
 
     Raises
     ------
@@ -48,27 +48,29 @@ class AdapterExplorer(LoraExplorer):
 
     def __init__(
         self,
-        source: str | os.PathLike[str] | Source,
+        source: str | os.PathLike[str] | Source | Survey,
         *,
         called: str | None = None,
         **params: Any,
     ) -> None:
         self._called = called
-        self.source = source if isinstance(source, Source) else open_source(source)
-        entries = self.source.entries
-        if not entries:
-            raise SourceError(self.source.path, "it holds no matrix")
-        self._pairs = {
-            listing.name_of(e): Opened(listing.name_of(e), e.read(), texture_side=SMALL_TEXTURE)
-            for e in entries
-            if e.kind == "pair"
-        }
-        if self._pairs:
+        self._survey = (
+            source if isinstance(source, Survey) else Survey(source, params.get("max_rank"))
+        )
+        if self.source.is_adapter:
+            self._survey.run()
+        self._shown: dict[str, Opened] = dict(self._survey.known)
+        if self._shown:
             super().__init__(**params)
         else:
-            first = entries[0]
+            first = self.source.entries[0]
             floor = first.rounding_error()
             super().__init__(first.read(), name=listing.name_of(first), floor=floor, **params)
+
+    @property
+    def source(self) -> Source:
+        """The file."""
+        return self._survey.source
 
     def choose(self, name: str) -> None:
         """Show one matrix of the file, reading it if need be.
@@ -81,22 +83,54 @@ class AdapterExplorer(LoraExplorer):
         if name in self._opened:
             self.target = name
             return
-        entry = next((e for e in self.source.entries if listing.name_of(e) == name), None)
+        entry = self._survey.entries.get(name)
         if entry is None:
             raise ValueError(f"{self.source.path}: there is no matrix {name!r}")
+        self._keep()
         self._label = name
         self.param.update(target_matrix=entry.read(), floor=entry.rounding_error())
 
+    def read_all(self, progress: Progress = silence) -> None:
+        """Compute every matrix that is not known yet, so that a saved page holds all of them.
+
+        Parameters
+        ----------
+        progress : callable, optional
+            Called when a matrix is done, with its name, how many are, and of how many.
+
+        Raises
+        ------
+        SourceError
+            One of them is refused.
+        """
+        self.wait()
+        self._keep()
+        self._survey.run(progress)
+        self._shown = dict(self._survey.known)
+        self._opened = {**self._shown, self.target: self._opened[self.target]}
+        with param.edit_constant(self):
+            held = {name: opened.page() for name, opened in self._opened.items()}
+            self.param.update(targets=held, **self._file_state())
+
+    def _keep(self) -> None:
+        """Keep what was computed of the matrix that another one is to replace."""
+        if self._given is not None and self._given.finished and not self._given.failure:
+            self._survey.keep(self._given)
+            self._shown[self._given.name] = self._survey.known[self._given.name]
+
     def _offered(self) -> dict[str, Opened]:
-        return self._pairs or super()._offered()
+        return self._shown or super()._offered()
 
     def _beside(self) -> dict[str, Opened]:
-        return self._pairs
+        return self._shown
+
+    def _known(self) -> dict[str, Opened]:
+        return {**self._survey.known, **self._opened}
 
     def _file_state(self) -> dict[str, Any]:
         return {
-            "index": listing.rows(self.source, self._opened),
-            "plans": listing.plans_for(self.source, self._opened, self._called),
+            "index": listing.rows(self.source, self._known()),
+            "plans": listing.plans_for(self.source, self._known(), self._called),
             "notes": list(self.source.notes),
         }
 
@@ -104,14 +138,14 @@ class AdapterExplorer(LoraExplorer):
         super()._grow(opened)
         if opened.finished:
             with param.edit_constant(self):
-                self.index = listing.rows(self.source, self._opened)
+                self.index = listing.rows(self.source, self._known())
 
     def _page(self) -> dict[str, Any]:
         places = listing.places(self.source)
         page = super()._page()
         return page if places is None else {**page, "map": pane(map_figure(*places))}
 
-    def __panel__(self) -> Shell:
+    def __panel__(self) -> Component:
         shell = super().__panel__()
         shell.param.watch(lambda event: self.choose(event.new), "request")
         return shell

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from lora_bokeh.budget import parse_budget
 from lora_bokeh.card import COLUMNS, card, row, summary
 from lora_bokeh.cli_output import as_json, printable, rendered, table_of
-from lora_bokeh.cli_progress import _bar as progress_bar
+from lora_bokeh.cli_progress import reporting
 from lora_bokeh.formats.jsons import read_object
 from lora_bokeh.forms import FORMATS
 from lora_bokeh.ranks import Choice
-from lora_bokeh.resize import Progress, Result
+from lora_bokeh.resize import Result
 from lora_bokeh.spool import Spool
 from lora_bokeh.writers import Place, check_place, write_adapter
 
@@ -72,7 +72,7 @@ class Job(NamedTuple):
         """Do the work, write the adapter, and return what is to be printed."""
         output = self.output
         with Spool(output.parent) if output else nullcontext() as spool:
-            with _shown(self.what) as progress:
+            with reporting(self.what) as progress:
                 result = work(
                     self.choice, form=self.form, dtype=self.dtype, spool=spool, progress=progress
                 )
@@ -112,19 +112,6 @@ def _named(text: str) -> tuple[str, int]:
     if not name or not rank.isdecimal():
         raise ValueError(f"--rank-of takes NAME=R with a whole number R, got {text!r}")
     return name, int(rank)
-
-
-@contextmanager
-def _shown(what: str) -> Iterator[Progress]:
-    """Give a function to report to; what it is told is shown on a terminal."""
-    with progress_bar("matrices") as bar:
-        task = bar and bar.add_task(printable(what), total=None)
-
-        def progress(_name: str, done: int, total: int) -> None:
-            if bar:
-                bar.update(task, completed=done, total=total)
-
-        yield progress
 
 
 def as_table(what: str, output: Path | None, result: Result) -> str:

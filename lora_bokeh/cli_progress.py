@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from lora_bokeh.loaders import Entry
+    from lora_bokeh.resize import Progress as Report
+    from lora_bokeh.training import TrainingRun
 
 BETWEEN_LOOKS = 0.1  # s
 
@@ -23,7 +25,7 @@ BETWEEN_LOOKS = 0.1  # s
 def computed_spectrum(what: str, matrix: Any, **options: Any) -> Spectrum:
     """Return the spectrum of a matrix, as :func:`lora_bokeh.spectrum.spectrum` does."""
     steps = svd_steps(matrix, **options)
-    with _bar() as bar:
+    with _bar("ranks") as bar:
         task = bar and bar.add_task(printable(what), total=steps.max_rank)
         for step in steps:
             if bar:
@@ -33,17 +35,28 @@ def computed_spectrum(what: str, matrix: Any, **options: Any) -> Spectrum:
 
 def each_spectrum(what: str, entries: Sequence[Entry]) -> Iterator[tuple[Entry, Spectrum]]:
     """Yield each entry of a source with its spectrum."""
-    with _bar("matrices") as bar:
-        task = bar and bar.add_task(printable(what), total=len(entries))
+    with reporting(what) as report:
         for number, entry in enumerate(entries, 1):
             yield entry, spectrum(entry.read())
+            report(str(entry.name), number, len(entries))
+
+
+@contextmanager
+def reporting(what: str) -> Iterator[Report]:
+    """Give a function to be told which matrix is done, how many are, and of how many."""
+    with _bar("matrices") as bar:
+        task = bar and bar.add_task(printable(what), total=None)
+
+        def report(_name: str, done: int, total: int) -> None:
             if bar:
-                bar.update(task, completed=number)
+                bar.update(task, completed=done, total=total)
+
+        yield report
 
 
 def wait_for(view: Any, what: str) -> None:
     """Return when the matrix of a view is computed."""
-    with _bar() as bar:
+    with _bar("ranks") as bar:
         if bar and view.progress.get("running"):
             task = bar.add_task(printable(what), total=view.progress["wanted"])
             while view.progress["running"]:
@@ -52,8 +65,18 @@ def wait_for(view: Any, what: str) -> None:
     view.wait()
 
 
+def advanced(what: str, run: TrainingRun, steps: int) -> None:
+    """Take the steps of a training."""
+    with _bar("steps") as bar:
+        task = bar and bar.add_task(printable(what), total=steps)
+        while run.steps < steps:
+            run.advance(min(run.chunk, steps - run.steps))
+            if bar:
+                bar.update(task, completed=run.steps)
+
+
 @contextmanager
-def _bar(unit: str = "ranks") -> Iterator[Any]:
+def _bar(unit: str) -> Iterator[Any]:
     """Give a progress bar, or None where nobody would see it."""
     if not sys.stderr.isatty():
         yield None

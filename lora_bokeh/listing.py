@@ -8,14 +8,10 @@ from typing import Any
 from lora_bokeh.formats.source import Entry, Source
 from lora_bokeh.opened import Opened, rank_for
 from lora_bokeh.plans import Member, plans
+from lora_bokeh.survey import name_of
 
 SHARES = (0.9, 0.95, 0.99)  # of the energy, whose ranks the list shows
 MOST_PLACES = 4000  # matrices on the map
-
-
-def name_of(entry: Entry) -> str:
-    """Return what the page calls a matrix."""
-    return entry.name or "W"
 
 
 def rows(source: Source, opened: Mapping[str, Opened]) -> list[dict[str, Any]]:

@@ -91,6 +91,11 @@ class Opened:
             self._report = None
             self._left = self._computation.spectrum
 
+    def finish(self) -> None:
+        """Compute in this thread what is not known."""
+        if not self.finished:
+            self._computation.run()
+
     def wait(self) -> None:
         """Return when what was started has ended."""
         if self._report is not None:

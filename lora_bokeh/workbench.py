@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -10,45 +9,12 @@ from typing import Any
 import panel as pn
 import param
 
-from lora_bokeh.adapter import AdapterExplorer
 from lora_bokeh.assets import stylesheet
 from lora_bokeh.explorer import LoraExplorer
-from lora_bokeh.formats.source import Source
-from lora_bokeh.loaders import open_source
 from lora_bokeh.upload import LIMIT, BoundedDropper, take
+from lora_bokeh.views import view_of
 
 CONFIGURATION = "adapter_config.json"
-
-
-def view_of(
-    source: str | os.PathLike[str] | Source, *, called: str | None = None, **params: Any
-) -> LoraExplorer:
-    """Return the view that fits a file: of its one matrix, or of its list of them.
-
-    Parameters
-    ----------
-    source : path or Source
-        See :func:`lora_bokeh.loaders.open_source`.
-    called : str, optional
-        What the page calls the file. Default: its name, in commands its path.
-    **params
-        As for :class:`lora_bokeh.LoraExplorer`.
-
-    Raises
-    ------
-    SourceError, ValueError, TypeError
-        The file cannot be read, or its one matrix is refused.
-    """
-    opened = source if isinstance(source, Source) else open_source(source)
-    if len(opened.entries) == 1 and opened.entries[0].kind == "matrix":
-        entry = opened.entries[0]
-        name = " · ".join(filter(None, [called or opened.path.name, entry.name]))
-        view = LoraExplorer(entry.read(), name=name, **params)
-    else:
-        view = AdapterExplorer(opened, called=called, **params)
-    if view.notice:
-        raise ValueError(view.notice)
-    return view
 
 
 class Workbench(pn.viewable.Viewer):
@@ -86,7 +52,7 @@ class Workbench(pn.viewable.Viewer):
 
     def _show(self, path: Path) -> None:
         try:
-            view = view_of(path, called=path.name)
+            view = view_of(path, title=path.name, called=path.name)
         except (OSError, TypeError, ValueError) as error:
             self.message = str(error).replace(f"{self._folder.name}/", "")
             return

@@ -12,7 +12,8 @@ from lora_bokeh.adapter import AdapterExplorer
 from lora_bokeh.formats.stored import SourceError
 from lora_bokeh.plans import Member, plans, ranks_for_energy
 from lora_bokeh.upload import BoundedDropper, take
-from lora_bokeh.workbench import Workbench, view_of
+from lora_bokeh.views import view_of
+from lora_bokeh.workbench import Workbench
 
 
 def pair(rank: int, m: int, n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -194,6 +195,37 @@ def test_export_writes_a_page(run, published):
 def test_export_of_the_example_needs_no_source(run):
     run("export", "-o", "page.html")
     assert "two directions + noise" in Path("page.html").read_text(encoding="utf-8")
+
+
+def held_by(page):
+    """Return the names of the matrices in the list of an exported page."""
+    text = Path(page).read_text(encoding="utf-8")
+    return sorted(set(re.findall(r"heap\.\d", text)))
+
+
+def test_export_of_a_checkpoint_lists_its_matrices_and_computes_each(run):
+    weights = {f"heap.{i}": np.diag([3.0, 2.0, 1.0 + i]) for i in range(3)}
+    save_file(weights, "model.safetensors")
+    run("export", "model.safetensors", "-o", "page.html", "--rank", 2)
+    assert held_by("page.html") == ["heap.0", "heap.1", "heap.2"]
+    np.savez("model.npz", **weights)
+    run("export", "model.npz", "-o", "arrays.html")
+    assert held_by("arrays.html") == ["heap.0", "heap.1", "heap.2"]
+    run("export", "model.safetensors", "-o", "one.html", "--tensor", "heap.1")
+    assert held_by("one.html") == ["heap.1"]
+
+
+def test_export_of_a_difference(run):
+    base = {f"heap.{i}": np.eye(3, dtype=np.float32) for i in range(2)}
+    save_file(base, "base.safetensors")
+    save_file({name: 2 * w for name, w in base.items()}, "tuned.safetensors")
+    run("export", "tuned.safetensors", "--base", "base.safetensors", "-o", "page.html")
+    text = Path("page.html").read_text(encoding="utf-8")
+    assert "<title>tuned.safetensors − base.safetensors</title>" in text
+    assert held_by("page.html") == ["heap.0", "heap.1"]
+    one = ("tuned.safetensors", "--base", "base.safetensors", "--tensor", "heap.1")
+    run("export", *one, "-o", "one.html")
+    assert held_by("one.html") == ["heap.1"]
 
 
 # --- as a process

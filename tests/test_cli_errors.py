@@ -35,6 +35,7 @@ def write_bad_inputs():
     np.save("nan.npy", np.where(np.indices((4, 4)).sum(0) == 5, np.nan, 1.0))
     np.save("complex.npy", np.eye(2) * 1j)
     save_file({"q_proj": np.eye(4), "k_proj": np.eye(4)}, "two.safetensors")
+    save_file({"u": np.eye(4), "v": np.array([[1.0, np.nan]])}, "broken.safetensors")
     texts = {"ragged.csv": "1,2,3\n4,5\n", "nan.csv": "1,2\n3,nan\n", "words.csv": "1,2\n3,four\n"}
     for name, text in texts.items():
         Path(name).write_text(text)
@@ -60,8 +61,6 @@ BAD_INPUTS = {
     "folder": "a directory with 0 .safetensors files in it; name one file",
     "cube.npy": "the array is 3-D, of shape (2, 3, 4); save one slice of it or reshape it, for "
     "instance to (2, 12), to get a matrix",
-    "two.safetensors": "2 matrices are in it, choose one by name (--tensor): k_proj (4×4), "
-    "q_proj (4×4)",
 }
 BAD_INPUTS["pickle.npy"] = BAD_INPUTS["pickled.npy"]
 
@@ -74,6 +73,8 @@ def test_bad_input_is_one_line(refused, name, command):
 
 
 BAD_ARGUMENTS = {
+    "curve two.safetensors": "two.safetensors: 2 matrices are in it, choose one by name "
+    "(--tensor): k_proj (4×4), q_proj (4×4)",
     "curve two.safetensors --tensor q_prj": "two.safetensors: no tensor is named 'q_prj'; did you "
     "mean q_proj, k_proj?",
     "curve good.npy --tensor w": "good.npy: it holds one array without a name; leave out the name "
@@ -92,7 +93,17 @@ BAD_ARGUMENTS = {
     "export good.npy -o none/page.html": "none/page.html: No such file or directory",
     "export good.npy -o folder": "Invalid value for '-o' / '--output': File 'folder' is a "
     "directory. See 'lora-bokeh export --help'.",
-    "export --tensor w -o page.html": "--tensor needs a SOURCE to be in",
+    "export two.safetensors -o page.html --rank 5": "two.safetensors: rank must be between 1 and "
+    "4, got 5",
+    "export two.safetensors -o page.html --max-rank 0": "two.safetensors: max_rank must be "
+    "between 1 and 4, got 0",
+    "export two.safetensors --base good.npy -o page.html": "two.safetensors: no matrix to compare "
+    "with good.npy: only in the tuned model (2: k_proj, q_proj)",
+    "export two.safetensors --base missing.npy -o page.html": "missing.npy: no such file",
+    "export broken.safetensors -o page.html": "broken.safetensors: 'v': entry (row 0, column 1) "
+    "is nan, counted from 0; every entry must be finite",
+    "export --tensor w -o page.html": "--tensor needs a SOURCE to go with",
+    "serve --base good.npy": "--base needs a SOURCE to go with",
     "serve good.npy --port 70000 --no-show": "a port is a number from 0 to 65535, got 70000",
     "serve good.npy --address 192.0.2.1 --no-show": "cannot listen on 192.0.2.1, port 5006: "
     "Cannot assign requested address",

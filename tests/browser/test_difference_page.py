@@ -14,7 +14,7 @@ from lora_bokeh import save_html
 from lora_bokeh.adapter import AdapterExplorer
 from lora_bokeh.assets import bundle
 from lora_bokeh.loaders import difference
-from lora_bokeh.workbench import view_of
+from lora_bokeh.views import view_of
 from tests.browser.explorer_page import ExplorerPage
 from tests.browser.test_functions import CALL
 

@@ -1,0 +1,49 @@
+"""What ``serve`` and ``export`` show: the gallery, one matrix, a file's list, or a difference."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from lora_bokeh.cli_progress import reporting
+from lora_bokeh.explorer import LoraExplorer
+from lora_bokeh.loaders import difference, open_source
+from lora_bokeh.views import Views, views_of
+
+
+def views(
+    source: str | None, tensor: str | None, base: str | None, every: bool, **options: Any
+) -> Views:
+    """Return a maker of views, which share what was read and computed, and a title.
+
+    Parameters
+    ----------
+    source, tensor, base : str or None
+        As on the command line.
+    every : bool
+        Whether all matrices of a list are to be computed now; the pairs of an adapter always are.
+    **options
+        As for :func:`lora_bokeh.views.views_of`.
+
+    Raises
+    ------
+    SourceError, ValueError, TypeError
+        What was named cannot be shown.
+    """
+    if source is None:
+        return _gallery(tensor, base, **options)
+    found = open_source(source) if base is None else difference(base, source)
+    title = Path(source).name if base is None else f"{Path(source).name} − {Path(base).name}"
+    made = views_of(found, tensor, title=title, called=source, **options)
+    if made.survey and (every or found.is_adapter):
+        with reporting(source) as progress:
+            made.survey.run(progress)
+    return made
+
+
+def _gallery(tensor: str | None, base: str | None, **options: Any) -> Views:
+    for option, given in {"--tensor": tensor, "--base": base}.items():
+        if given is not None:
+            raise ValueError(f"{option} needs a SOURCE to go with")
+    return Views(partial(LoraExplorer, **options), "LoRA explorer")

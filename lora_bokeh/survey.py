@@ -1,0 +1,131 @@
+"""All matrices of a source computed, one by one: of each stays what a page holds of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from threading import Lock
+from typing import Any
+
+from lora_bokeh.formats.source import Entry, Source
+from lora_bokeh.loaders import SourceError, open_source
+from lora_bokeh.opened import Opened
+from lora_bokeh.resize import Progress, silence
+from lora_bokeh.spectrum import Spectrum
+
+SMALL_TEXTURE = 24  # px: pictures of matrices, of which a file may have hundreds
+
+
+def name_of(entry: Entry) -> str:
+    """Return what the page calls a matrix."""
+    return entry.name or "W"
+
+
+class Kept(Opened):
+    """A target that was computed and whose matrix is let go: what the page holds of it stays."""
+
+    def __init__(self, opened: Opened) -> None:
+        self.name = opened.name
+        self._spectrum, self._last, self._page = opened.spectrum, opened.last, opened.page()
+
+    @property
+    def spectrum(self) -> Spectrum:
+        """Its spectrum."""
+        return self._spectrum
+
+    @property
+    def finished(self) -> bool:
+        """True."""
+        return True
+
+    @property
+    def last(self) -> int:
+        """Last rank of the axis."""
+        return self._last
+
+    def page(self) -> dict[str, Any]:
+        """Return all that the page holds of it."""
+        return dict(self._page)
+
+
+class Survey:
+    """What is known of the matrices of a source; the views of several tabs may share one.
+
+    Parameters
+    ----------
+    source : path or Source
+        See :func:`lora_bokeh.loaders.open_source`, :func:`lora_bokeh.loaders.difference`.
+    max_rank : int, optional
+        How many singular values of each to compute at most, see :func:`lora_bokeh.spectrum`.
+
+    Attributes
+    ----------
+    source : Source
+        The file.
+    entries : dict of str to Entry
+        Its matrices by the names that the page gives them.
+
+    Raises
+    ------
+    SourceError
+        The file cannot be read, or holds no matrix.
+    """
+
+    def __init__(
+        self, source: str | os.PathLike[str] | Source, max_rank: int | None = None
+    ) -> None:
+        self.source = source if isinstance(source, Source) else open_source(source)
+        self.entries = {name_of(entry): entry for entry in self.source.entries}
+        if not self.entries:
+            raise SourceError(self.source.path, "it holds no matrix")
+        self.max_rank = max_rank
+        self._known: dict[str, Kept] = {}
+        self._lock = Lock()
+
+    @property
+    def known(self) -> Mapping[str, Kept]:
+        """The matrices that are computed, in the order of the source."""
+        return {name: self._known[name] for name in self.entries if name in self._known}
+
+    def keep(self, opened: Opened) -> None:
+        """Keep what was computed elsewhere."""
+        self._known[opened.name] = Kept(opened)
+
+    def read(self, name: str) -> Opened:
+        """Read one matrix; a large one is not computed yet.
+
+        Raises
+        ------
+        SourceError, ValueError
+            It is refused; the sentence names it.
+        """
+        entry = self.entries[name]
+        most = self.max_rank and min(self.max_rank, *entry.shape)
+        floor = entry.rounding_error()
+        try:
+            return Opened(name, entry.read(), most, texture_side=SMALL_TEXTURE, floor=floor)
+        except SourceError:
+            raise
+        except (TypeError, ValueError) as error:
+            raise SourceError(self.source.path, f"{name!r}: {error}") from None
+
+    def run(self, progress: Progress = silence) -> None:
+        """Compute what is not known; no more than one matrix is held at a time.
+
+        Parameters
+        ----------
+        progress : callable, optional
+            Called when a matrix is done, with its name, how many are, and of how many.
+
+        Raises
+        ------
+        SourceError
+            As :meth:`read` does.
+        """
+        for done, name in enumerate(self.entries, 1):
+            with self._lock:
+                if name not in self._known:
+                    opened = self.read(name)
+                    opened.finish()
+                    self.keep(opened)
+            progress(name, done, len(self.entries))
