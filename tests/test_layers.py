@@ -34,7 +34,7 @@ LAYERS = {
     "L4": [
         *("cli_output", "cli_errors", "cli_progress", "cli_look", "cli_job", "cli_act", "cli"),
         "cli_view",
-        *("cli_budget_output", "cli_budget"),
+        *("cli_budget_output", "cli_budget", "cli_train", "cli_trained"),
         "__main__",
     ],
 }
