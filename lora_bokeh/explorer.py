@@ -62,7 +62,7 @@ class RankExplorer(View):
     growth = param.Dict(default={}, constant=True, doc="What is new of the target computed.")
     progress = param.Dict(default={}, constant=True, doc="How far the computation has come.")
 
-    _heard = ("rank", "metric", "target")
+    _heard: tuple[str, ...] = ("rank", "metric", "target")
     _followed: tuple[str, ...] = (*_heard, "targets", "growth", "progress", "notice")
     _heading = "Reconstruction against rank"
 
@@ -224,6 +224,7 @@ class LoraExplorer(RankExplorer):
         doc="lora_alpha, to show the scale α/r.",
     )  # fmt: skip
 
+    _heard = (*RankExplorer._heard, "alpha")
     _followed = (*RankExplorer._followed, "alpha")
     _heading = "What does rank {rank} buy?"
 

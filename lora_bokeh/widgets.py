@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import panel as pn
 import param
 from bokeh.models import CustomJS
 from panel.custom import Child, JSComponent
@@ -24,6 +25,7 @@ class Component(JSComponent):
     """
 
     paint = param.Dict(default={}, doc="Palette and paint count; the page's own, never sent back.")
+    addressed = param.Boolean(default=False, doc="Whether the page's address may carry the state.")
 
     settle: Callable[[], None] = staticmethod(lambda: None)  # waits for all that is computed
 
@@ -33,12 +35,19 @@ class Component(JSComponent):
     __abstract = True
 
     def __init__(self, **params: Any) -> None:
+        params.setdefault("addressed", _in_a_session())
         super().__init__(sizing_mode="stretch_width", **params)
         if self._draws:
             redraw = CustomJS(code=bundle(self._draws))
             # jscallback registers only the last of several keys: each property has its own call.
             for name in self._redrawn_on:
                 self.jscallback(args={"redraw": redraw}, **{name: REDRAW})
+
+
+def _in_a_session() -> bool:
+    """Tell a served page, whose address is its own, from a notebook's."""
+    doc = pn.state.curdoc
+    return doc is not None and doc.session_context is not None
 
 
 class Shell(Component):

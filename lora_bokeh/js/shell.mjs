@@ -4,12 +4,14 @@ import { h } from "./dom.mjs";
 import { indexPanel } from "./index.mjs";
 import { matrixAt } from "./map.mjs";
 import { figureCard, headPanel, progressPanel, readoutPanel } from "./panels.mjs";
+import { keepHistory } from "./keeping.mjs";
+import { POSITIVE, WHOLE, among } from "./link.mjs";
 import { heedSync } from "./notebook.mjs";
 import { keepPainted } from "./painting.mjs";
 import { planPanel } from "./plan.mjs";
 import { rulesPanel } from "./rules.mjs";
 import { statusRegion } from "./status.mjs";
-import { summary } from "./wording.mjs";
+import { METRICS, stateTitle, summary } from "./wording.mjs";
 
 let instances = 0;
 
@@ -24,6 +26,25 @@ function change(data, changes) {
 function choose(data, name) {
   if (name in data.targets) change(data, { target: name });
   else if (data.hosted) data.request = name;
+}
+
+/** What a link, a step back and a bookmark carry of an explorer. */
+function kindsOf(model, data) {
+  if (!model.curve) return { rank: WHOLE, d: WHOLE, k: WHOLE };
+  const names = () => [...Object.keys(data.targets), ...(data.hosted ? data.index.map((row) => row.name) : [])];
+  const kinds = { target: among(names), rank: WHOLE, metric: among(() => Object.keys(METRICS)) };
+  return model.factors ? { ...kinds, alpha: POSITIVE } : kinds;
+}
+
+/** Bring an explorer to a state; a target that the page lacks is read by Python first. */
+async function bring(data, { target = data.target, ...rest }) {
+  if (target && !(target in data.targets)) {
+    choose(data, target);
+    await new Promise((arrived) => data.properties.target.change.connect(() => data.target === target && arrived()));
+  }
+  const [low, high] = data.size_bounds;
+  for (const size of ["d", "k"]) if (size in rest) rest[size] = clamp(rest[size], low, high);
+  change(data, { target, ...rest });
 }
 
 /** Everything of an explorer that is HTML. Its figures are children that redraw.mjs draws. */
@@ -52,7 +73,7 @@ function build(model, data) {
   const side = h("div", { class: "side" }, ...elements(readout, rules));
   const bar = h("div", { class: "bar" }, ...elements(rank, rows, columns, metric, target, progress));
   const element = h("div", { class: "explorer" }, ...elements(head, index, map, plan, bar, figures, side, status));
-  return { ...parts, element };
+  return { ...parts, bar, element };
 }
 
 function show(parts, model) {
@@ -106,5 +127,7 @@ export function render({ model, data, el, view }) {
     if (target !== null) choose(data, target);
   });
   keepPainted(model, data, el, [model.factors, model.curve, model.map]);
+  const options = { apply: (values) => bring(data, values), title: () => stateTitle(situation(data)), say: parts.status.say };
+  parts.bar.append(keepHistory({ model, data, view }, kindsOf(model, data), options));
   return parts.element;
 }

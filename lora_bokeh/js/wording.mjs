@@ -62,6 +62,11 @@ export function summary(now) {
   );
 }
 
+/** A short name of the state, for a bookmark. */
+export function stateTitle({ curve, d, k, rank, metric }) {
+  return curve ? `${curve.name}, rank ${rank}, ${METRICS[metric]}` : `${d} × ${k}, rank ${rank}`;
+}
+
 /** Name of the factorization figure: dimensions and counts. */
 export function factorsName(now) {
   const { d, k, rank } = now;
