@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from lora_bokeh.lora import LowRank
+from lora_bokeh.thin_qr import thin_qr
 
 ERROR_FACTOR = 8.0  # the bound is this · √max(m, n) · eps · ‖B‖_F·‖A‖_F
 
@@ -40,8 +41,8 @@ class FactoredSVD:
 
     def factors(self, k: int) -> tuple[np.ndarray, np.ndarray]:
         """Return U (m, k) and Vh (k, n); where the value is 0, any orthonormal completion."""
-        Q_B, R_B = np.linalg.qr(self._pair.B.astype(np.float64))
-        Q_A, R_A = np.linalg.qr(self._pair.A.T.astype(np.float64))
+        Q_B, R_B = thin_qr(self._pair.B.astype(np.float64))
+        Q_A, R_A = thin_qr(self._pair.A.T.astype(np.float64))
         core = R_B @ R_A.T * np.sign(self._pair.scale)
         P, _, Qh = np.linalg.svd(core, full_matrices=False)
         return _complete(Q_B @ P, k), _complete(Q_A @ Qh.T, k).T

@@ -11,6 +11,8 @@ from functools import cached_property
 
 import numpy as np
 
+from lora_bokeh.thin_qr import thin_qr
+
 
 def full_count(d: int, k: int) -> int:
     """Count the entries of a dense update ΔW of shape (d, k)."""
@@ -134,13 +136,49 @@ class LowRank:
         B, p = _unit_scaled(self.B)
         A, q = _unit_scaled(self.A)
         mantissa, e = np.frexp(float(self.scale))
-        R_B, R_A = np.linalg.qr(B, mode="r"), np.linalg.qr(A.T, mode="r")
-        return np.asarray(R_B) * mantissa, np.asarray(R_A), p + q + int(e)
+        return thin_qr(B)[1] * mantissa, thin_qr(A.T)[1], p + q + int(e)
 
     def todense(self) -> np.ndarray:
         """Form scale · B·A, shape (m, n): float64 for float64 factors, else float32."""
         dtype = np.float64 if self.dtype == np.float64 else np.float32
         return (self.B.astype(dtype) @ self.A.astype(dtype)) * dtype(self.scale)
+
+
+def merged(W: np.ndarray, update: LowRank) -> np.ndarray:
+    """Return W′ = W + scale · B·A, the weights into which an adapter is merged.
+
+    Parameters
+    ----------
+    W : ndarray of shape (d, k)
+        The frozen weights; they stay as they are.
+    update : LowRank
+        The adapter, of the same shape.
+
+    Raises
+    ------
+    ValueError
+        W and the update differ in shape.
+    """
+    if W.shape != update.shape:
+        raise ValueError(f"W has shape {W.shape} and the update {update.shape}; they must be equal")
+    return W + update.todense()
+
+
+def forward(W: np.ndarray, update: LowRank, x: np.ndarray) -> np.ndarray:
+    """Return h = W·x + scale · B·(A·x), the forward pass with the adapter kept apart.
+
+    Equal to ``merged(W, update) @ x`` but for rounding (Hu et al. 2021, section 4.1).
+
+    Parameters
+    ----------
+    W : ndarray of shape (d, k)
+        The frozen weights.
+    update : LowRank
+        The adapter, of the same shape: r(d + k) multiply–adds beside the dk of W·x.
+    x : ndarray of shape (k,) or (k, n)
+        The input, or n of them as columns.
+    """
+    return W @ x + update.scale * (update.B @ (update.A @ x))
 
 
 def _unit_scaled(a: np.ndarray) -> tuple[np.ndarray, int]:

@@ -13,12 +13,24 @@ import lora_bokeh
 
 PACKAGE = Path(lora_bokeh.__file__).parent
 LAYERS = {
-    "L0": ["_kernels", "lora", "matrix", "rounding", "noise", "forms", "formats", "_descent"],
+    "L0": [
+        "_kernels",
+        "lora",
+        "matrix",
+        "rounding",
+        "noise",
+        "forms",
+        "draws",
+        "formats",
+        "thin_qr",
+        "_descent",
+    ],
     "L1": [
         *("products", "small", "krylov", "factored", "options", "power", "lapack", "steps"),
         *("svd", "spectrum", "tails", "rule", "rules", "targets", "loaders", "budget", "spool"),
         *("gram_schmidt", "forecast", "descent", "eckart_young", "training", "milestones"),
-        *("presets", "trainable"),
+        "training_grid",
+        *("presets", "trainable", "starts"),
         *("writers", "ranks", "cutting", "beside", "resize", "kept", "extract", "card"),
     ],
     "L2": [
@@ -28,13 +40,25 @@ LAYERS = {
         "drawing",
         "figures",
         "heatmap",
+        *("trainer", "training_figures", "merge_figures"),
         *("widgets", "jobs", "opened", "view", "plans", "survey", "listing", "upload", "answers"),
     ],
-    "L3": ["factorization", "explorer", "adapter", "views", "workbench", "page", "export", "server"],
+    "L3": [
+        "factorization",
+        "explorer",
+        "adapter",
+        "merge",
+        "lesson",
+        "views",
+        "workbench",
+        "page",
+        "export",
+        "server",
+    ],
     "L4": [
         *("cli_output", "cli_errors", "cli_progress", "cli_look", "cli_job", "cli_act", "cli"),
         "cli_view",
-        *("cli_budget_output", "cli_budget", "cli_train", "cli_trained"),
+        *("cli_budget_output", "cli_budget", "cli_train", "cli_trained", "cli_lesson"),
         "__main__",
     ],
 }

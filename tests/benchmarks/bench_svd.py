@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 from cases import Case, cases, reference
-from measure import interleaved, median, peak_extra_bytes
+from measure import first_run, interleaved, median
 from peers import solvers
 from report import show, write_json, write_plot
 from rich.console import Console
@@ -31,15 +31,16 @@ def run(case: Case, rounds: int) -> dict:
         found[name] = competitors[name](w, case.rank)
 
     competitors = solvers(w, case.rank)
-    memory = {name: peak_extra_bytes(partial(solve, name)) for name in competitors}
-    seconds = interleaved({name: partial(solve, name) for name in competitors}, rounds)
+    calls = {name: partial(solve, name) for name in competitors}
+    first = {name: first_run(call) for name, call in calls.items()}
+    seconds = interleaved(calls, {name: taken for name, (taken, _) in first.items()}, rounds)
     rows = [
         {
             "solver": name,
             "seconds": median(seconds[name]),
             "runs": len(seconds[name]),
             "error": float(np.max(np.abs(found[name] - exact) / exact)),
-            "extra_bytes": memory[name],
+            "extra_bytes": first[name][1],
         }
         for name in competitors
     ]

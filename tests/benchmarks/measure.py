@@ -10,12 +10,17 @@ SLOW = 5.0  # seconds: a solver that takes longer is run once
 PAGE = 4096
 
 
-def interleaved(calls: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
-    """Time each call once per round, in turn, so that a noisy moment hits all alike."""
-    seconds: dict[str, list[float]] = {name: [] for name in calls}
+def interleaved(
+    calls: dict[str, Callable[[], object]], first: dict[str, float], rounds: int
+) -> dict[str, list[float]]:
+    """Time each call once per round, in turn, so that a noisy moment hits all alike.
+
+    ``first`` are the seconds of an earlier run, which warmed up; of a slow solver it is the only.
+    """
+    seconds = {name: [first[name]] if first[name] > SLOW else [] for name in calls}
     for _ in range(rounds):
         for name, call in calls.items():
-            if seconds[name] and min(seconds[name]) > SLOW:
+            if first[name] > SLOW:
                 continue
             start = time.perf_counter()
             call()
@@ -28,8 +33,8 @@ def median(seconds: list[float]) -> float:
     return statistics.median(seconds)
 
 
-def peak_extra_bytes(call: Callable[[], object]) -> int:
-    """Return by how much the resident memory of the process peaks above its start during a call."""
+def first_run(call: Callable[[], object]) -> tuple[float, int]:
+    """Return the seconds of a call, and how far the process's memory peaks above its start."""
     peak = start = _resident()
     done = threading.Event()
 
@@ -40,12 +45,14 @@ def peak_extra_bytes(call: Callable[[], object]) -> int:
 
     watcher = threading.Thread(target=watch)
     watcher.start()
+    began = time.perf_counter()
     try:
         call()
     finally:
+        seconds = time.perf_counter() - began
         done.set()
         watcher.join()
-    return peak - start
+    return seconds, peak - start
 
 
 def _resident() -> int:
