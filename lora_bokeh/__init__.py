@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from lora_bokeh.factorization import FactorizationPlot
     from lora_bokeh.loaders import list_tensors, load
     from lora_bokeh.lora import LowRank
+    from lora_bokeh.merge import MergeExplorer
     from lora_bokeh.server import serve
     from lora_bokeh.svd import SVDResult, truncated_svd
     from lora_bokeh.training import Training, train
@@ -27,6 +28,7 @@ __all__ = [
     "FactorizationPlot",
     "LoraExplorer",
     "LowRank",
+    "MergeExplorer",
     "RankExplorer",
     "SVDResult",
     "Spectrum",
@@ -46,6 +48,7 @@ _HOMES = {
     "FactorizationPlot": "factorization",
     "LoraExplorer": "explorer",
     "LowRank": "lora",
+    "MergeExplorer": "merge",
     "RankExplorer": "explorer",
     "SVDResult": "svd",
     "list_tensors": "loaders",

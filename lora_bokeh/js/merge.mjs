@@ -1,0 +1,136 @@
+import { choiceRadios } from "./choices.mjs";
+import { rankSlider } from "./controls.mjs";
+import { h, setText } from "./dom.mjs";
+import { factorsPanel, forwardPanel } from "./merge_panels.mjs";
+import { EDITABLE, inputOf, mergeSituation, roundingFacts, updateFacts } from "./merge_state.mjs";
+import { mergeSummary, pooledText, story, subject, untouched, updateReadout } from "./merge_words.mjs";
+import { heedSync } from "./notebook.mjs";
+import { keepPainted } from "./painting.mjs";
+import { readoutRow } from "./panels.mjs";
+import { ownRecord } from "./starts.mjs";
+import { statusRegion } from "./status.mjs";
+
+let instances = 0;
+
+/** Replace the record of the adapter in use: one message to Python. */
+function setRecord(data, record) {
+  data.adapters = data.adapters.map((other, i) => (i === data.adapter - 1 ? record : other));
+}
+
+/** Begin the adapter in use anew; what is drawn anew gets a seed that no adapter has had. */
+function begin(data, start, seed) {
+  const { record, scale } = mergeSituation(data);
+  const next = seed ?? (start === "random" ? Math.max(...data.adapters.map((other) => other.seed)) + 1 : record.seed);
+  setRecord(data, { start, seed: next, scale, B: null, A: null });
+}
+
+/** Take an entry that was typed; the factors are then one's own. */
+function typeEntry(data, name, i, value) {
+  const { d, k, end, rank, record, best } = mergeSituation(data);
+  const next = ownRecord(record, d, k, end, best);
+  next[name][name === "B" ? Math.floor(i / rank) * end + (i % rank) : i] = value;
+  setRecord(data, next);
+}
+
+function typeInput(data, i, value) {
+  const x = Array.from(inputOf(data.input, data.shape[1]));
+  x[i] = value;
+  data.input = { ...data.input, x };
+}
+
+/** The field of α, and the button by which it follows the rank again. */
+function alphaField(onAlpha) {
+  const field = h("input", { type: "number", min: 0, step: 1, oninput: () => field.valueAsNumber > 0 && onAlpha(field.valueAsNumber) });
+  const follow = h("button", { type: "button", "aria-label": "α follows the rank as 2r", onclick: () => onAlpha(null) }, "= 2r");
+  const element = h("div", { class: "alpha" }, h("label", {}, "α", field), follow);
+  const show = ({ alpha, follows }) => {
+    if (field.valueAsNumber !== alpha) field.value = alpha;
+    follow.setAttribute("aria-pressed", String(follows));
+  };
+  return { element, show };
+}
+
+function headOf() {
+  const what = h("p", { class: "what" });
+  const line = h("p", { class: "story" });
+  const notice = h("p", { class: "notice" });
+  const element = h("header", { class: "head" }, h("h1", {}, "W′ = W + s·B·A"), what, line, notice);
+  const show = (now, facts, text) => {
+    setText(what, subject(now));
+    setText(line, story(now, facts));
+    setText(notice, text);
+    notice.hidden = !text;
+  };
+  return { element, show };
+}
+
+const captioned = (title, plot, note) => h("div", { class: "plot" }, h("h3", {}, title, note ? h("span", {}, note) : null), plot);
+
+function mapsCard(model) {
+  const [W, update, merged, scale] = model.get_child("maps");
+  const maps = h("div", { class: "maps" }, captioned("W, frozen", W), captioned("+ s·B·A, the update", update), captioned("= W′, merged", merged));
+  const [d, k] = model.shape;
+  maps.style.setProperty("--widest", `${k <= EDITABLE ? 29 * k + 70 : 290}px`);
+  const note = h("p", { class: "note" }, pooledText(d, k));
+  note.hidden = !note.textContent;
+  return h("section", { class: "card heat", "aria-label": "weights" }, h("h2", {}, "The weights, the update, and both merged"), maps, h("div", { class: "plot" }, scale), note);
+}
+
+function readoutCard(whole) {
+  const list = h("dl");
+  const note = h("p", { class: "note" });
+  const element = h("section", { class: "card readout", "aria-label": "readouts" }, list, note);
+  const show = (now, facts, W) => {
+    list.replaceChildren(...updateReadout(now, facts).map(readoutRow));
+    setText(note, untouched(W.reduce((same, w, i) => same + (w === whole[i]), 0), whole.length));
+  };
+  return { element, show };
+}
+
+function build(model, data) {
+  const group = `merge-${++instances}`;
+  const parts = {
+    head: headOf(),
+    rank: rankSlider((rank) => { data.rank = rank; }),
+    alpha: alphaField((alpha) => { data.alpha = alpha; }),
+    rule: choiceRadios("scale", `${group}-rule`, [[false, "α/r"], [true, "α/√r (rsLoRA)"]], (value) => { data.use_rslora = value; }),
+    adapter: choiceRadios("adapter", `${group}-adapter`, [[1, "adapter 1"], [2, "adapter 2"]], (value) => { data.adapter = value; }),
+    maps: { element: mapsCard(model) },
+    factors: factorsPanel({ onStart: (start, seed) => begin(data, start, seed), onEntry: (name, i, value) => typeEntry(data, name, i, value) }),
+    readout: readoutCard(Float64Array.from(model.frozen)),
+    forward: forwardPanel(model.get_child("bars"), captioned, {
+      onEntry: (i, value) => typeInput(data, i, value),
+      onDraw: () => { data.input = { seed: data.input.seed + 1, x: null }; },
+    }),
+    status: statusRegion(),
+  };
+  const { head, rank, alpha, rule, adapter, maps, factors, readout, forward, status } = parts;
+  const bar = h("div", { class: "bar" }, ...[rank, alpha, rule, adapter].map((part) => part.element));
+  const wide = Math.max(...data.shape) > 8 ? " wide" : "";
+  const element = h("div", { class: `explorer merge${wide}` }, head.element, bar, ...[maps, factors, readout, forward, status].map((part) => part.element));
+  return { ...parts, element };
+}
+
+function show(parts, data) {
+  const now = mergeSituation(data);
+  const facts = updateFacts(now);
+  const rounding = roundingFacts(now);
+  parts.head.show(now, facts, data.notice);
+  parts.rank.show(now);
+  parts.alpha.show(now);
+  parts.rule.show(now.rslora);
+  parts.adapter.show(now.adapter);
+  parts.factors.show(now);
+  parts.readout.show(now, facts, now.W);
+  parts.forward.show(now, data.input.seed, facts, rounding);
+  return mergeSummary(now, facts, rounding);
+}
+
+export function render({ model, data, el, view }) {
+  heedSync(view.model.document);
+  const parts = build(model, data);
+  parts.status.say(show(parts, data));
+  model.on(["rank", "alpha", "use_rslora", "adapter", "adapters", "input", "notice"], () => parts.status.show(show(parts, data)));
+  keepPainted(model, data, el, [...data.maps, ...data.bars]);
+  return parts.element;
+}

@@ -1,0 +1,66 @@
+import { forwardPass, greatest, plus } from "./algebra.mjs";
+import { QUIET, nameFigure, setColumns } from "./bokeh.mjs";
+import { applyColours } from "./colours.mjs";
+import { HeatView, niceCeiling, showScale } from "./heat.mjs";
+import { pooled, pooledUpdate } from "./means.mjs";
+import { SIDE, mergeSituation } from "./merge_state.mjs";
+import { barsName, mapName } from "./merge_words.mjs";
+
+const MAPS = ["Frozen W", "Update s·B·A", "Merged W′"];
+const BARS = ["Input x", "Wx", "s·B(Ax)", "h unmerged and merged"];
+
+// What each view of the page has drawn, keyed by its state: two views share nothing.
+const drawnOf = new WeakMap();
+
+function viewOf(state) {
+  if (!drawnOf.has(state)) {
+    const [d, k] = state.shape;
+    drawnOf.set(state, { heats: state.maps.slice(0, 3).map((map) => new HeatView(map)), W: pooled(state.frozen, d, k, SIDE) });
+  }
+  return drawnOf.get(state);
+}
+
+function drawMaps(view, state, now) {
+  const update = pooledUpdate(now, SIDE);
+  const pictures = [view.W, update, plus(view.W, update)];
+  const top = niceCeiling(Math.max(...pictures.map(greatest)));
+  view.heats.forEach((heat, i) => {
+    heat.show(pictures[i], { ...now, side: SIDE, top });
+    nameFigure(state.maps[i], mapName(MAPS[i], now, top));
+  });
+  showScale(state.maps[3], top);
+  nameFigure(state.maps[3], `Colour scale of all three, from ${-top} over 0 to ${top}.`);
+}
+
+function drawBars(state, now) {
+  const { x, base, update, unmerged, merged } = forwardPass(now);
+  const series = [[x], [base], [update], [unmerged, merged]];
+  const top = niceCeiling(Math.max(...series.flat().map(greatest)));
+  state.bars.forEach((figure, i) => {
+    series[i].forEach((values, j) => setColumns(figure, j ? "merged" : "values", barColumns(values, series[i].length, j)));
+    figure.x_range.setv({ start: -top, end: top }, QUIET);
+    figure.below[0].ticker.setv({ ticks: [-top, 0, top] }, QUIET);
+    nameFigure(figure, barsName(BARS[i], series[i][0].length, top));
+  });
+}
+
+/** Bars of one of `all` series, side by side within each row. */
+function barColumns(values, all, which) {
+  const entry = Array.from(values, (_, i) => i + 1);
+  const height = 0.76 / all;
+  const y = entry.map((i) => i + (which - (all - 1) / 2) * height);
+  return { entry, y, value: Array.from(values), height: entry.map(() => 0.9 * height) };
+}
+
+/** Bring all figures to the state: weights, update, input, palette. Called on each change. */
+export default function redraw(_args, state) {
+  const view = viewOf(state);
+  const colours = JSON.stringify(state.paint.colours ?? null);
+  if (state.paint.colours && colours !== view.colours) {
+    view.colours = colours;
+    for (const figure of [...state.maps, ...state.bars]) applyColours(figure, state.paint.colours);
+  }
+  const now = mergeSituation(state);
+  drawMaps(view, state, now);
+  drawBars(state, now);
+}
