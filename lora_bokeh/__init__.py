@@ -15,17 +15,22 @@ if TYPE_CHECKING:
     from lora_bokeh.explorer import LoraExplorer, RankExplorer
     from lora_bokeh.export import save_html
     from lora_bokeh.factorization import FactorizationPlot
+    from lora_bokeh.lesson.view import Lesson
     from lora_bokeh.loaders import list_tensors, load
     from lora_bokeh.lora import LowRank
     from lora_bokeh.merge import MergeExplorer
+    from lora_bokeh.parameters import BudgetExplorer
     from lora_bokeh.server import serve
     from lora_bokeh.svd import SVDResult, truncated_svd
+    from lora_bokeh.trainable import parameter_budget
     from lora_bokeh.training import Training, train
 
     __version__: str
 
 __all__ = [
+    "BudgetExplorer",
     "FactorizationPlot",
+    "Lesson",
     "LoraExplorer",
     "LowRank",
     "MergeExplorer",
@@ -36,6 +41,7 @@ __all__ = [
     "__version__",
     "list_tensors",
     "load",
+    "parameter_budget",
     "save_html",
     "serve",
     "spectrum",
@@ -45,7 +51,9 @@ __all__ = [
 ]
 
 _HOMES = {
+    "BudgetExplorer": "parameters",
     "FactorizationPlot": "factorization",
+    "Lesson": "lesson.view",
     "LoraExplorer": "explorer",
     "LowRank": "lora",
     "MergeExplorer": "merge",
@@ -53,6 +61,7 @@ _HOMES = {
     "SVDResult": "svd",
     "list_tensors": "loaders",
     "load": "loaders",
+    "parameter_budget": "trainable",
     "save_html": "export",
     "Training": "training",
     "serve": "server",

@@ -16,6 +16,7 @@ import click
 from lora_bokeh.cli_act import extract, resize
 from lora_bokeh.cli_budget import budget
 from lora_bokeh.cli_errors import OneLineGroup, bad_input
+from lora_bokeh.cli_lesson import lesson
 from lora_bokeh.cli_train import train
 
 tensor_option = click.option(
@@ -204,3 +205,4 @@ main.add_command(resize)
 main.add_command(extract)
 main.add_command(budget)
 main.add_command(train)
+main.add_command(lesson)

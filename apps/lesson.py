@@ -1,0 +1,9 @@
+"""The lesson: ``panel serve apps/lesson.py``."""
+
+import panel as pn
+
+from lora_bokeh.lesson.view import Lesson
+from lora_bokeh.page import page
+
+pn.extension()
+page(Lesson(), "LoRA, by doing").servable()

@@ -1,0 +1,1 @@
+"""The lesson: its words, the numbers computed for them, and its page."""

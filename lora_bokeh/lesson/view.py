@@ -1,0 +1,109 @@
+"""Lesson: an ordered way through LoRA, each step predicted, tried, checked and explained."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import panel as pn
+import param
+from panel.custom import Child
+
+from lora_bokeh.assets import bundle, stylesheet
+from lora_bokeh.factorization import FactorizationPlot
+from lora_bokeh.lesson import figures
+from lora_bokeh.lesson.acts import acts
+from lora_bokeh.lesson.guide import instructors_page
+from lora_bokeh.lesson.material import sources, written
+from lora_bokeh.lesson.views import LessonExplorer
+from lora_bokeh.view import pane
+from lora_bokeh.widgets import Component
+
+VERSION = 1  # of the acts: what a browser keeps of another version is left alone
+MODES = ("lesson", "explore", "teach")
+VIEWS = {
+    "explorer": "A matrix and its ranks",
+    "factorization": "Factors to scale",
+}
+
+
+class LessonPage(Component):
+    """State of the lesson's page. Its children are drawn when they are first needed."""
+
+    act = param.Integer(default=1, doc="Act that is open, from 1.")
+    mode = param.String(default="lesson", doc='"lesson", "explore" or "teach".')
+    free = param.String(default="explorer", doc="View shown in the explore mode.")
+    progress = param.Dict(default={}, doc="What has become of each act, by its name.")
+    heading = param.String(default="", doc="Heading.")
+    key = param.String(default="", doc="Under which the browser keeps the progress.")
+    acts = param.List(default=[], doc="The acts.")
+    views = param.Dict(default={}, doc="Live views: name → title.")
+    guide = param.Dict(default={}, doc="The instructor's page.")
+    sources = param.Dict(default={}, doc="What is cited.")
+    explorer = Child(default=None, allow_None=True, doc="LoraExplorer.")
+    factorization = Child(default=None, allow_None=True, doc="FactorizationPlot.")
+    spectra = Child(default=None, allow_None=True, doc="Figure of four spectra.")
+    needs = Child(default=None, allow_None=True, doc="Figure of the ranks that two adapters need.")
+    accuracy = Child(default=None, allow_None=True, doc="Figure of energy and accuracy.")
+
+    _esm = bundle("lesson.mjs")
+    _stylesheets = [stylesheet("palette.css", "shell.css", "lesson.css")]  # noqa: RUF012
+
+
+class Lesson(pn.viewable.Viewer):
+    """An ordered path through LoRA: each act is predicted, tried on a live view, and revealed.
+
+    Every answer is computed, from the engine, LoRA's arithmetic or published figures. Progress is
+    kept by the browser, where it keeps anything, and told to Python.
+
+    Parameters
+    ----------
+    seed : int, default 0
+        Shuffles the curves of the first act: another seed, another right letter.
+    act : int, default 1
+        Act that is open.
+    mode : {"lesson", "explore", "teach"}, default "lesson"
+        The acts, all views without tasks, or the instructor's page.
+
+    Examples
+    --------
+    >>> Lesson(act=2).act
+    2
+    """
+
+    act = param.Integer(default=1, bounds=(1, len(written())), doc="Act that is open, from 1.")
+    mode = param.Selector(default="lesson", objects=list(MODES), doc="Part that is shown.")
+    free = param.Selector(default="explorer", objects=list(VIEWS), doc="View of the explore mode.")
+    progress = param.Dict(default={}, doc="What has become of each act, by its name.")
+
+    def __init__(self, seed: int = 0, **params: Any) -> None:
+        super().__init__(**params)
+        self.seed = seed
+        self.explorer = LessonExplorer(rank=1)
+        self.factorization = FactorizationPlot(d=1024, rank=16)
+
+    def __panel__(self) -> LessonPage:
+        names = ["act", "mode", "free", "progress"]
+        page = LessonPage(
+            heading="LoRA, by doing",
+            key=f"lora_bokeh lesson {VERSION} {self.seed}",
+            acts=acts(self.seed),
+            views=VIEWS,
+            guide=instructors_page(),
+            sources=sources(),
+            explorer=self.explorer,
+            factorization=self.factorization,
+            spectra=pane(figures.spectra_figure(self.seed)),
+            needs=pane(figures.needs_figure()),
+            accuracy=pane(figures.accuracy_figure()),
+            **{name: getattr(self, name) for name in names},
+        )
+        page.param.watch(_copy_to(self), names)
+        self.param.watch(_copy_to(page), names)
+        return page
+
+
+def _copy_to(other: param.Parameterized) -> Any:
+    def copy(*events: param.parameterized.Event) -> None:
+        other.param.update(**{event.name: event.new for event in events})
+
+    return copy

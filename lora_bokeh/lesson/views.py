@@ -1,0 +1,47 @@
+"""The live views of the lesson, with the targets that its acts speak of."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from lora_bokeh.explorer import LoraExplorer
+from lora_bokeh.lesson.directions import four_values, needs
+from lora_bokeh.lesson.material import measured
+from lora_bokeh.lora import LowRank
+from lora_bokeh.opened import Opened
+
+WIDTH = 768  # of the matrices that the two adapters are for
+LEFT_OUT = ("rules", "thresholds", "inside")
+
+
+class LessonExplorer(LoraExplorer):
+    """A LoraExplorer on the gallery and two targets more, without what no act speaks of."""
+
+    def _offered(self) -> dict[str, Opened]:
+        return {**super()._offered(), **_targets()}
+
+    def _page(self) -> dict[str, Any]:
+        page = super()._page()
+        return {name: part for name, part in page.items() if name not in LEFT_OUT}
+
+
+@cache
+def _targets() -> dict[str, Opened]:
+    return {
+        "four values": Opened("four values", four_values()),
+        "SAM, rank 16": Opened("SAM, rank 16", neediest_pair()),
+    }
+
+
+def neediest_pair() -> LowRank:
+    """Return a pair with the measured singular values of the one that needs the most ranks.
+
+    Its directions are random: residuals and energy do not depend on them.
+    """
+    s = np.array(measured()["singular_values"]["16"][int(np.argmax(needs()[16]))])
+    rng = np.random.default_rng(16)
+    U, V = (np.linalg.qr(rng.standard_normal((WIDTH, len(s))))[0] for _ in range(2))
+    return LowRank(U * s, V.T)
