@@ -91,6 +91,16 @@ class Model(NamedTuple):
             raise ValueError(f"choose at least one target of {self.name}: {self._names()}")
         return tuple(module for module in self.modules if module in chosen)
 
+    def like(self, other: Model, names: Sequence[str]) -> list[str]:
+        """Return the targets here that those of another model amount to.
+
+        All remain all, names that are known here remain; any other choice becomes the usual one.
+        """
+        if len(set(names)) == len(other.modules):
+            return [module.name for module in self.modules]
+        known = {module.name for module in self.modules}.issuperset(names)
+        return list(names) if known else [module.name for module in self.usual()]
+
     def _with_roles(self, roles: Sequence[str]) -> tuple[Module, ...]:
         return tuple(module for module in self.modules if module.role in roles)
 

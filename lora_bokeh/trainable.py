@@ -72,6 +72,11 @@ def training_memory(trained: int, frozen: int, dtype: str, optimizer: str) -> Me
     )  # fmt: skip
 
 
+def full_rank(modules: Sequence[Module]) -> int:
+    """Return the highest rank that any of the matrices of some modules can have."""
+    return max(min(s.d_in, s.d_out) for module in modules for s in module.shapes)
+
+
 class Case(NamedTuple):
     """One way to spend a budget: the highest rank that some targets afford; 0 if none."""
 
@@ -84,7 +89,8 @@ def same_budget(model: Model, budget: int) -> list[Case]:
     """Return what a number of trainable parameters buys on other matrices of a model.
 
     Compared are q, q+v and q+k+v+o (or qkv and qkv+o where the model fuses them), as in table 5 of
-    Hu et al. 2021, and all matrices. A rank is whole, so that a part of the budget may be left.
+    Hu et al. 2021, and all matrices. A rank is whole and at most the highest that one of the
+    matrices can have, so that a part of the budget may be left.
     """
     roles = {module.role for module in model.modules}
     wanted = [chosen for chosen in SETS if roles.issuperset(chosen)]
@@ -95,7 +101,7 @@ def same_budget(model: Model, budget: int) -> list[Case]:
 
 
 def _case(modules: Sequence[Module], budget: int) -> Case:
-    rank = budget // lora_count(modules, 1)
+    rank = min(budget // lora_count(modules, 1), full_rank(modules))
     return Case(tuple(module.name for module in modules), rank, lora_count(modules, rank))
 
 

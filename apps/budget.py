@@ -1,0 +1,9 @@
+"""What LoRA trains of well-known models: ``panel serve apps/budget.py``."""
+
+import panel as pn
+
+from lora_bokeh.page import page
+from lora_bokeh.parameters import BudgetExplorer
+
+pn.extension()
+page(BudgetExplorer(), title="Parameter budget").servable()

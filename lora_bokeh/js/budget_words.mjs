@@ -1,0 +1,108 @@
+import { totalBytes } from "./budget_arithmetic.mjs";
+import { formatCount, formatExact, formatPercent, formatRank } from "./format.mjs";
+
+// Every sentence and readout of a parameter budget. Pure: a situation in, text out.
+
+export const OPTIMIZERS = { adam: "Adam", sgd: "SGD with momentum" };
+
+/** Bytes in decimal units: 13476831232 → "13.5 GB". */
+export function formatSize(bytes) {
+  for (const [unit, name] of [[1e12, "TB"], [1e9, "GB"], [1e6, "MB"], [1e3, "kB"]]) {
+    if (bytes >= unit) return `${(bytes / unit).toFixed(bytes >= 100 * unit ? 0 : bytes >= 10 * unit ? 1 : 2)} ${name}`;
+  }
+  return `${bytes} bytes`;
+}
+
+/** A share that may be tiny: to one decimal, below 1 % to three digits. */
+export function formatShare(x) {
+  return Math.abs(x) >= 0.01 || x === 0 ? formatPercent(x) : `${Number((100 * x).toPrecision(3))} %`;
+}
+
+/** What is saved, or that it is more. */
+export function savedText(savings) {
+  return savings < 0 ? `${formatPercent(-savings)} more` : `${formatPercent(savings)} saved`;
+}
+
+const namesOf = (modules) => modules.map((module) => module.name).join(", ");
+
+/** The live region: said once per settled change. */
+export function budgetSummary(now) {
+  const { model, modules, rank, trainable, savings } = now;
+  return (
+    `Rank ${rank} on ${namesOf(modules)} of ${model.name}: ${formatExact(trainable)} parameters trained, ` +
+    `${formatShare(now.share)} of all; ${savedText(savings)} against training these matrices whole. ` +
+    `Training holds ${formatSize(totalBytes(now.lora))}, of the whole model ${formatSize(totalBytes(now.full))}.`
+  );
+}
+
+/** Slider value for assistive technology. */
+export function budgetValueText({ rank, end, trainable }) {
+  return `rank ${rank} of ${end}, ${formatExact(trainable)} parameters`;
+}
+
+/** Name of the figure of parameters. */
+export function parametersName({ model, rank, trainable, whole }) {
+  return (
+    `Parameters to scale: ${model.name} has ${formatExact(model.parameters)}, the matrices adapted ` +
+    `${formatExact(whole)}, LoRA of rank ${rank} trains ${formatExact(trainable)}.`
+  );
+}
+
+/** Name of the figure of bytes. */
+export function memoryName({ lora, full }) {
+  return `Bytes while training, to scale: whole model ${formatSize(totalBytes(full))}, LoRA ${formatSize(totalBytes(lora))}.`;
+}
+
+/** Labels of the two bars of bytes; what LoRA adds to the frozen weights may be too thin to be seen. */
+export function memoryLabels({ rank, lora, full }) {
+  const trained = formatSize(totalBytes(lora) - lora.frozen);
+  return {
+    full: `training the whole model: ${formatSize(totalBytes(full))}`,
+    lora: `LoRA of rank ${rank}: ${formatSize(lora.frozen)} frozen + ${trained} trained`,
+  };
+}
+
+/** Labels of the three bars of parameters, and of LoRA's modules. */
+export function barLabels({ model, rank, trainable, whole }) {
+  return {
+    model: `${model.name}: ${formatCount(model.parameters)} parameters`,
+    matrices: `the matrices adapted: ${formatCount(whole)}, ${formatPercent(whole / model.parameters)} of the model`,
+    lora: `LoRA of rank ${rank}: ${formatCount(trainable)}, ${formatShare(trainable / whole)} of these matrices`,
+    modules: "LoRA by module",
+  };
+}
+
+/** The readout panel, row by row. */
+export function budgetReadout(now) {
+  const exact = (n) => `exactly ${formatExact(n)} parameters`;
+  return [
+    { label: "Trained", math: "r·Σ(in + out)", value: formatCount(now.trainable), exact: exact(now.trainable), lead: true },
+    { label: "Share of all", value: formatShare(now.share), exact: `${formatExact(now.trainable)} of ${formatExact(now.model.parameters + now.trainable)}` },
+    { label: "These matrices", math: "Σ in·out", value: formatCount(now.whole), exact: exact(now.whole), rule: true },
+    { label: "Savings", value: formatPercent(now.savings), exact: `1 − ${formatExact(now.trainable)}/${formatExact(now.whole)}` },
+    { label: "Break-even rank", value: formatRank(now.breakEven), exact: String(now.breakEven) },
+    { label: "Adapter file", value: formatSize(now.fileBytes), exact: `${formatExact(now.fileBytes)} bytes`, rule: true },
+    { label: "Training, LoRA", value: formatSize(totalBytes(now.lora)), exact: `${formatExact(totalBytes(now.lora))} bytes` },
+    { label: "Training, whole model", value: formatSize(totalBytes(now.full)), exact: `${formatExact(totalBytes(now.full))} bytes` },
+  ];
+}
+
+/** One sentence under the readout where a number needs a warning. */
+export function budgetCaution({ savings, rank, modules }) {
+  if (savings < 0) return "Past break-even: LoRA trains more parameters than these matrices hold.";
+  const smaller = modules.filter((module) => module.shapes.some(([, input, output]) => rank > Math.min(input, output)));
+  if (!smaller.length) return "";
+  const which = smaller.length > 2 ? `${smaller.length} of the modules` : namesOf(smaller);
+  return `Rank ${rank} is more than ${which} can have: the excess buys nothing.`;
+}
+
+/** Rows of the table of bytes: key, what it is. */
+export function memoryRows({ dtype, optimizer }) {
+  return {
+    frozen: `frozen weights, ${dtype}`,
+    weights: `trained weights, ${dtype}`,
+    gradients: `gradients, ${dtype}`,
+    moments: `${OPTIMIZERS[optimizer]}, float32`,
+    copy: "copy of trained weights, float32",
+  };
+}
