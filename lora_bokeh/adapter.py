@@ -53,12 +53,14 @@ class AdapterExplorer(LoraExplorer):
         called: str | None = None,
         **params: Any,
     ) -> None:
-        self._called = called
+        self._plan: dict[str, Any] = {}  # of an adapter
         self._survey = (
             source if isinstance(source, Survey) else Survey(source, params.get("max_rank"))
         )
+        self._notes = list(self.source.notes)
         if self.source.is_adapter:
             self._survey.run()
+            self._make_plans(called or str(self.source.path))
         self._shown: dict[str, Opened] = dict(self._survey.known)
         if self._shown:
             super().__init__(**params)
@@ -118,6 +120,12 @@ class AdapterExplorer(LoraExplorer):
             self._survey.keep(self._given)
             self._shown[self._given.name] = self._survey.known[self._given.name]
 
+    def _make_plans(self, called: str) -> None:
+        try:
+            self._plan = self._survey.plans(called)
+        except ValueError as error:
+            self._notes.append(f"it cannot be resized: {error}")
+
     def _offered(self) -> dict[str, Opened]:
         return self._shown or super()._offered()
 
@@ -130,8 +138,8 @@ class AdapterExplorer(LoraExplorer):
     def _file_state(self) -> dict[str, Any]:
         return {
             "index": listing.rows(self.source, self._known()),
-            "plans": listing.plans_for(self.source, self._known(), self._called),
-            "notes": list(self.source.notes),
+            "plans": self._plan,
+            "notes": self._notes,
         }
 
     def _grow(self, opened: Opened) -> None:

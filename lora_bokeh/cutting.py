@@ -17,7 +17,7 @@ import numpy as np
 from lora_bokeh.formats.new_pair import NewPair, cast
 from lora_bokeh.formats.source import Entry
 from lora_bokeh.ranks import Choice, Ranked, choose_ranks
-from lora_bokeh.spectrum import spectrum_so_far
+from lora_bokeh.spectrum import Spectrum, spectrum_so_far
 from lora_bokeh.spool import Spool
 from lora_bokeh.steps import SVDSteps, svd_steps
 from lora_bokeh.svd import fix_signs
@@ -112,14 +112,25 @@ def decompose(entry: Entry, choice: Choice, spool: Spool | None = None) -> Decom
     first = min(most, FIRST_RANKS) if asks_rule and entry.rank is None else most
     steps = _started(entry, first, spool is not None)
     by_rule = _run(steps, most, entry, choice) if asks_rule else _drain(steps)
-    stays = entry.kind == "pair" or steps.frobenius_norm > 0  # a matrix that did not change goes
-    least = int(stays and choice.budget is None)
-    most = min(most, len(steps.values)) if stays else 0
-    ranked = Ranked(str(entry.name), spectrum_so_far(steps), least, most, by_rule)
-    kept = most if choice.budget else choose_ranks(choice, [ranked]).ranks[0]
+    ranked = _ranked(entry, spectrum_so_far(steps), choice, by_rule)
+    kept = ranked.most if choice.budget else choose_ranks(choice, [ranked]).ranks[0]
     if spool is None or kept == 0:
         return Decomposed(entry, ranked)
     return Decomposed(entry, ranked, kept, *_factors(steps, kept, spool))
+
+
+def decomposed(entry: Entry, spectrum: Spectrum, choice: Choice) -> Decomposed:
+    """Return what :func:`decompose` does for a pair whose spectrum is known, without factors."""
+    asks_rule = choice.rule is not None and choice.wanted(str(entry.name)) is None
+    by_rule = choice.by_rule(spectrum, entry.rounding_error).upper if asks_rule else 0
+    return Decomposed(entry, _ranked(entry, spectrum, choice, by_rule))
+
+
+def _ranked(entry: Entry, spectrum: Spectrum, choice: Choice, by_rule: int) -> Ranked:
+    """Return the bounds of a matrix's rank; one that tuning did not change may go."""
+    stays = entry.kind == "pair" or spectrum.frobenius_norm > 0
+    most = min(_most(entry, choice), len(spectrum.s)) if stays else 0
+    return Ranked(str(entry.name), spectrum, int(stays and choice.budget is None), most, by_rule)
 
 
 def _most(entry: Entry, choice: Choice) -> int:

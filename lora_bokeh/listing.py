@@ -1,4 +1,4 @@
-"""A file with many matrices as the page lists it: rows, a map by layer and module, plans."""
+"""A file with many matrices as the page lists it: rows, and a map by layer and module."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Any
 
 from lora_bokeh.formats.source import Entry, Source
 from lora_bokeh.opened import Opened, rank_for
-from lora_bokeh.plans import Member, plans
 from lora_bokeh.survey import name_of
 
 SHARES = (0.9, 0.95, 0.99)  # of the energy, whose ranks the list shows
@@ -47,20 +46,3 @@ def places(source: Source) -> tuple[tuple[int, int], list[str]] | None:
     layers = [layer for layer, _ in placed]
     modules = list(dict.fromkeys(module for _, module in placed))
     return (min(layers), max(layers)), modules[::-1]
-
-
-def plans_for(
-    source: Source, opened: Mapping[str, Opened], called: str | None = None
-) -> dict[str, Any]:
-    """Return the resize plans of an adapter, or {} for a file that is none."""
-    pairs = [entry for entry in source.entries if entry.kind == "pair"]
-    if not pairs or len(pairs) < len(source.entries):
-        return {}
-    return plans(
-        [_member(entry, opened[name_of(entry)]) for entry in pairs], called or str(source.path)
-    )
-
-
-def _member(entry: Entry, opened: Opened) -> Member:
-    rank = entry.rank or 1
-    return Member(opened.spectrum, entry.nbytes // rank)

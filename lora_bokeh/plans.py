@@ -1,111 +1,130 @@
 """Ways to give every matrix of an adapter its rank, and what each comes to.
 
-The page looks plans up, so that a slider needs no server; all are computed here.
+The page looks plans up, so that a slider needs no server. They are what ``lora-bokeh resize`` makes
+of the same options: the same ranks, the same bytes.
 """
 
 from __future__ import annotations
 
+import math
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from lora_bokeh.answers import THRESHOLDS
-from lora_bokeh.budget import spend
-from lora_bokeh.rules import RULES
+from lora_bokeh.budget import parse_budget
+from lora_bokeh.formats.source import Source
+from lora_bokeh.ranks import Choice, energy_shares
+from lora_bokeh.resize import Plan, Planner
 from lora_bokeh.spectrum import Spectrum
 
 MOST_STOPS = 48  # of a slider
+BUDGETS = 24  # stops of the budget's
+UNITS = {"GB": 10**9, "MB": 10**6, "kB": 10**3, "B": 1}
 
 
-class Member(NamedTuple):
-    """One matrix of the adapter: its spectrum, all of it known, and the bytes of one more rank."""
+class Stop(NamedTuple):
+    """A stop of a slider: what it is called, the option that means it, and the choice."""
 
-    spectrum: Spectrum
-    rank_bytes: int
-
-    @property
-    def energies(self) -> np.ndarray:
-        """σ_j², descending."""
-        return np.square(self.spectrum.s)
+    label: str
+    option: str
+    choice: Choice
 
 
-def plans(members: Sequence[Member], path: str) -> dict[str, Any]:
+def plans(source: Source, spectra: Sequence[Spectrum], path: str) -> dict[str, Any]:
     """Return the plans by rank, by energy and by budget, as the page holds them.
 
     Parameters
     ----------
-    members : sequence of Member
-        The adapter's matrices, all of whose singular values are known.
+    source : Source
+        The adapter.
+    spectra : sequence of Spectrum
+        Of its pairs, all of whose singular values are known.
     path : str
         What the command line calls the adapter.
+
+    Raises
+    ------
+    ValueError
+        The adapter cannot be resized.
     """
-    stored = sum(len(m.energies) * m.rank_bytes for m in members)
+    planner = Planner(source, spectra)
+    output = "resized.safetensors" if planner.form == "kohya" else "resized"
+    command = f"lora-bokeh resize {shlex.quote(path)} -o {output}"
+    energies = energy_shares(spectra)
     ways = {
-        "rank": _by_rank(members, path),
-        "energy": _by_energy(members, path),
-        "budget": _by_budget(members, path, stored),
+        "rank": ("one rank", _ranks(max(map(len, energies)))),
+        "energy": ("energy", _shares()),
+        "budget": ("budget", _budgets(planner.nbytes)),
     }
-    return {"first": "energy", "before": stored, "ways": ways}
+    made = {
+        name: _way(title, _made(planner, stops), energies, command)
+        for name, (title, stops) in ways.items()
+    }
+    made["energy"]["start"] = THRESHOLDS.index(0.95)
+    return {"first": "energy", "before": planner.nbytes, "ways": made}
 
 
-def ranks_for_energy(members: Sequence[Member], share: float) -> list[int]:
-    """Return for each matrix the least rank that captures a share of its energy, at least 1."""
-    return [RULES["energy"](member.spectrum, share).lower or 1 for member in members]
-
-
-def _by_rank(members: Sequence[Member], path: str) -> dict[str, Any]:
-    most = max(len(m.energies) for m in members)
+def _ranks(most: int) -> list[Stop]:
     ranks = np.unique(np.rint(np.geomspace(1, most, min(most, MOST_STOPS))).astype(int)).tolist()
-    chosen = [[min(rank, len(m.energies)) for m in members] for rank in ranks]
-    labels = [f"rank {rank}" for rank in ranks]
-    options = [f"--rank {rank}" for rank in ranks]
-    return _way("one rank", labels, chosen, members, path, options, len(ranks) // 2)
+    return [Stop(f"rank {rank}", f"--rank {rank}", Choice(rank=rank)) for rank in ranks]
 
 
-def _by_energy(members: Sequence[Member], path: str) -> dict[str, Any]:
-    chosen = [ranks_for_energy(members, share) for share in THRESHOLDS]
-    labels = [f"{100 * share:g} % of each matrix's energy" for share in THRESHOLDS]
-    options = [f"--rule energy --threshold {share:g}" for share in THRESHOLDS]
-    return _way("energy", labels, chosen, members, path, options, THRESHOLDS.index(0.95))
+def _shares() -> list[Stop]:
+    return [
+        Stop(
+            f"{100 * share:g} % of each matrix's energy",
+            f"--rule energy --threshold {share:g}",
+            Choice(rule="energy", threshold=share),
+        )
+        for share in THRESHOLDS
+    ]
 
 
-def _by_budget(members: Sequence[Member], path: str, stored: int) -> dict[str, Any]:
-    budgets = [int(b) for b in np.linspace(0, stored, MOST_STOPS // 2 + 1)[1:]]
-    energies, costs = [m.energies for m in members], [m.rank_bytes for m in members]
-    chosen = [list(spend(budget, energies, costs).ranks) for budget in budgets]
-    labels = [f"budget of {budget:,} bytes" for budget in budgets]
-    options = [f"--budget {budget}B" for budget in budgets]
-    return _way("budget", labels, chosen, members, path, options, len(budgets) // 2)
+def _budgets(nbytes: int) -> list[Stop]:
+    sizes = dict.fromkeys(_size(nbytes * i / BUDGETS) for i in range(1, BUDGETS + 1))
+    return [
+        Stop(f"budget of {size}", f"--budget {size}", Choice(budget=parse_budget(size)))
+        for size in sizes
+    ]
 
 
-def _way(  # noqa: PLR0913, PLR0917 - the columns of one table
-    title: str,
-    labels: list[str],
-    chosen: list[list[int]],
-    members: Sequence[Member],
-    path: str,
-    options: list[str],
-    start: int,
+def _size(nbytes: float) -> str:
+    """Return a size of two digits, not above ``nbytes``, as ``--budget`` reads it: 1.2MB."""
+    digit = 10 ** max(math.floor(math.log10(max(nbytes, 1))) - 1, 0)
+    rounded = int(nbytes // digit * digit)
+    unit = next((name for name, size in UNITS.items() if rounded >= size), "B")
+    return f"{rounded / UNITS[unit]:g}{unit}"
+
+
+def _made(planner: Planner, stops: Iterable[Stop]) -> list[tuple[Stop, Plan]]:
+    """Return the stops that there can be, with their plans: some budgets reach for nothing."""
+    made = []
+    for stop in stops:
+        try:
+            made.append((stop, planner.plan(stop.choice)))
+        except ValueError:
+            continue
+    return made
+
+
+def _way(
+    title: str, made: Sequence[tuple[Stop, Plan]], energies: Sequence[np.ndarray], command: str
 ) -> dict[str, Any]:
-    whole = sum(float(m.energies.sum()) for m in members)
     return {
         "title": title,
-        "start": start,
-        "labels": labels,
-        "ranks": [np.array(ranks, dtype=np.int32) for ranks in chosen],
-        "bytes": [
-            sum(r * m.rank_bytes for r, m in zip(ranks, members, strict=True)) for ranks in chosen
-        ],
-        "energy": [_kept(ranks, members) / whole if whole > 0 else 1.0 for ranks in chosen],
-        "commands": [f"lora-bokeh resize {shlex.quote(path)} -o resized {o}" for o in options],
+        "start": len(made) // 2,
+        "labels": [stop.label for stop, _ in made],
+        "ranks": [np.array(plan.ranks, dtype=np.int32) for _, plan in made],
+        "bytes": [plan.nbytes for _, plan in made],
+        "energy": [_kept(plan.ranks, energies) for _, plan in made],
+        "commands": [f"{command} {stop.option}" for stop, _ in made],
     }
 
 
-def _kept(ranks: list[int], members: Sequence[Member]) -> float:
-    return sum(float(m.energies[:r].sum()) for r, m in zip(ranks, members, strict=True))
-
-
-def _bytes(ranks: list[int], members: Sequence[Member]) -> int:
-    return sum(r * m.rank_bytes for r, m in zip(ranks, members, strict=True))
+def _kept(ranks: Sequence[int], energies: Sequence[np.ndarray]) -> float:
+    """Return the share of the energy that ranks retain; all of nothing."""
+    kept = sum(float(e[:r].sum()) for e, r in zip(energies, ranks, strict=True))
+    return kept if any(e.any() for e in energies) else 1.0

@@ -190,16 +190,20 @@ class Market(NamedTuple):
         """Return the best ranks of which the file is no larger than the budget.
 
         What a file has besides factors depends a little on the ranks: a matrix left out needs no
-        name, a large offset more digits. As little room as does is set aside for it.
+        name, a large offset more digits. As little room as does is set aside for it, which is
+        looked for at what the best ranks so far need, else half-way.
         """
         least, most = zip(*self.bounds, strict=True)
-        low, high = size(least) - self.cost(least), size(most) - self.cost(most)
+        low, high = self._beside(least, size), self._beside(most, size)
         found = self._spent(budget.amount - high)
-        while high - low > 1:
-            middle = (low + high) // 2
-            candidate = self._spent(budget.amount - middle)
-            fits = size(candidate.ranks) <= budget.amount
-            low, high, found = (low, middle, candidate) if fits else (middle, high, found)
+        needs = self._beside(found.ranks, size)
+        while high - low > 1 and needs < high:
+            room = needs if needs > low else (low + high) // 2
+            candidate = self._spent(budget.amount - room)
+            if size(candidate.ranks) <= budget.amount:
+                high, found, needs = room, candidate, self._beside(candidate.ranks, size)
+            else:
+                low = room
         if size(found.ranks) > budget.amount or not any(found.ranks):
             raise ValueError(
                 f"the budget of {budget.amount:,} {budget.unit} is too small: the least that can "
@@ -207,10 +211,14 @@ class Market(NamedTuple):
             )
         return found
 
+    def _beside(self, ranks: Sequence[int], size: Size) -> int:
+        """Return what a file with these ranks has besides factors."""
+        return size(ranks) - self.cost(ranks)
+
     def _spent(self, budget: int) -> Chosen:
         """Spend a budget on the factors alone."""
         least = [low for low, _ in self.bounds]
-        squares = _squares([m.spectrum for m in self.matrices])
+        squares = energy_shares([m.spectrum for m in self.matrices])
         free = [s[low:high] for s, (low, high) in zip(squares, self.bounds, strict=True)]
         found = spend(budget - self.cost(least), free, self.costs)
         given = sum(float(s[:low].sum()) for s, low in zip(squares, least, strict=True))
@@ -226,7 +234,7 @@ class Market(NamedTuple):
         return min(size(one) for one, (_, most) in zip(ones, self.bounds, strict=True) if most)
 
 
-def _squares(spectra: Sequence[Spectrum]) -> list[np.ndarray]:
+def energy_shares(spectra: Sequence[Spectrum]) -> list[np.ndarray]:
     """Return σ² of each, as shares of the energy of all, so that nothing over- or underflows."""
     norm = math.hypot(*(s.frobenius_norm for s in spectra))
     return [(s.s / norm) ** 2 if norm > 0 else np.zeros(len(s.s)) for s in spectra]

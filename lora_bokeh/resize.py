@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import NamedTuple
 
 from lora_bokeh.beside import carried_over, with_company
-from lora_bokeh.cutting import Cut, Decomposed, cut, decompose, new_pair
+from lora_bokeh.cutting import Cut, Decomposed, cut, decompose, decomposed, new_pair
 from lora_bokeh.formats.new_pair import NewPair
 from lora_bokeh.formats.source import Entry, Source
 from lora_bokeh.formats.stored import SourceError
@@ -17,9 +16,11 @@ from lora_bokeh.formats.write_peft import check_plain
 from lora_bokeh.formats.write_safetensors import NewTensor, np_dtype
 from lora_bokeh.forms import DTYPES
 from lora_bokeh.ranks import Choice, Chosen, choose_ranks
+from lora_bokeh.spectrum import Spectrum
 from lora_bokeh.spool import Spool
 from lora_bokeh.writers import NewAdapter
 
+Make = Callable[[list[NewPair]], NewAdapter]
 Progress = Callable[[str, int, int], None]  # name of a matrix that is done, how many, of how many
 
 
@@ -139,24 +140,93 @@ def resize(  # noqa: PLR0913 - all but two are by keyword
     SourceError, ValueError
         Not an adapter, or one whose ΔW is more than its pairs; the choice does not fit it.
     """
-    if not source.is_adapter:
-        raise SourceError(
-            source.path,
-            "there are no LoRA pairs in it to resize; extract makes them from two models",
+    work = _Resizing.of(source, form, dtype)
+    _check_kept(choice, work.tied)
+    matrices = decompose_all(source.entries, choice, spool, progress)
+    return assemble(work.before, work.bounded(matrices), choice, work.how, work.adapter)
+
+
+class Plan(NamedTuple):
+    """What a choice comes to: the rank of each pair, and the bytes of the file."""
+
+    ranks: tuple[int, ...]
+    nbytes: int
+
+
+class Planner:
+    """Tell what :func:`resize` would do with an adapter whose spectra are known.
+
+    Parameters
+    ----------
+    source : Source
+        The adapter.
+    spectra : sequence of Spectrum
+        Of each of its pairs, as far as they are not zero.
+
+    Attributes
+    ----------
+    form : {"peft", "kohya"}
+        The format it would be written in.
+    nbytes : int
+        Of the file as it is.
+
+    Raises
+    ------
+    SourceError, ValueError
+        As :func:`resize` does.
+    """
+
+    def __init__(self, source: Source, spectra: Sequence[Spectrum]) -> None:
+        self._work = _Resizing.of(source, None, None)
+        self._spectra = spectra
+        self.form, self.nbytes = self._work.how.form, self._work.before.nbytes
+
+    def plan(self, choice: Choice) -> Plan:
+        """Return the ranks and the bytes.
+
+        Raises
+        ------
+        ValueError
+            The choice does not fit the adapter.
+        """
+        work = self._work
+        _check_kept(choice, work.tied)
+        pairs = zip(work.before.source.entries, self._spectra, strict=True)
+        matrices = work.bounded([decomposed(entry, s, choice) for entry, s in pairs])
+        chosen = _chosen(matrices, choice, work.how, work.adapter)
+        return Plan(
+            chosen.ranks, _with_ranks(matrices, chosen.ranks, work.adapter).nbytes(*work.how)
         )
-    if source.format == "peft":
-        check_plain(source.config)
-    how = How(form or usual_form(source), dtype or usual_dtype(source.entries))
-    tied = with_company(source)
-    _check_kept(choice, tied)
-    matrices = [
-        _kept(matrix) if matrix.entry.name in tied else matrix
-        for matrix in decompose_all(source.entries, choice, spool, progress)
-    ]
-    others, left_out = carried_over(source, how.form)
-    before = Before(source, source.path.stat().st_size, (*source.notes, *left_out))
-    make = partial(_adapter, source, others)
-    return assemble(before, matrices, choice, how, make)
+
+
+class _Resizing(NamedTuple):
+    """What of a resize does not depend on the ranks."""
+
+    before: Before
+    how: How
+    tied: set[str]
+    others: list[NewTensor]
+
+    @classmethod
+    def of(cls, source: Source, form: str | None, dtype: str | None) -> _Resizing:
+        if not source.is_adapter:
+            raise SourceError(
+                source.path,
+                "there are no LoRA pairs in it to resize; extract makes them from two models",
+            )
+        if source.format == "peft":
+            check_plain(source.config)
+        how = How(form or usual_form(source), dtype or usual_dtype(source.entries))
+        others, left_out = carried_over(source, how.form)
+        before = Before(source, source.path.stat().st_size, (*source.notes, *left_out))
+        return cls(before, how, with_company(source), others)
+
+    def bounded(self, matrices: Sequence[Decomposed]) -> list[Decomposed]:
+        """Keep within any budget the pairs of which more is stored."""
+        return [_kept(m) if m.entry.name in self.tied else m for m in matrices]
+
+    def adapter(self, pairs: list[NewPair]) -> NewAdapter:
+        return _adapter(self.before.source, self.others, pairs)
 
 
 def usual_form(source: Source) -> str:
@@ -193,7 +263,7 @@ def assemble(
     matrices: Sequence[Decomposed],
     choice: Choice,
     how: How,
-    make: Callable[[list[NewPair]], NewAdapter],
+    make: Make,
 ) -> Result:
     """Choose the ranks and make the adapter of them.
 
@@ -214,19 +284,28 @@ def assemble(
         No pair stays.
     """
     size = np_dtype(how.dtype).itemsize
-
-    def adapter_of(ranks: Sequence[int]) -> NewAdapter:
-        return make([new_pair(m, r) for m, r in zip(matrices, ranks, strict=True) if r])
-
-    chosen = choose_ranks(
-        choice, [m.ranked for m in matrices], size, lambda ranks: adapter_of(ranks).nbytes(*how)
-    )
-    if not any(chosen.ranks):
-        raise ValueError("no matrix is given a rank, so there is no adapter to write")
-    adapter = adapter_of(chosen.ranks)
+    chosen = _chosen(matrices, choice, how, make)
+    adapter = _with_ranks(matrices, chosen.ranks, make)
     cuts = tuple(cut(m, r, how.dtype, size) for m, r in zip(matrices, chosen.ranks, strict=True))
     before = before._replace(notes=(*before.notes, *_short(matrices, chosen)))
     return Result(before, adapter, how, cuts, chosen, adapter.nbytes(*how))
+
+
+def _chosen(matrices: Sequence[Decomposed], choice: Choice, how: How, make: Make) -> Chosen:
+    """Choose the ranks; a budget in bytes is for the whole file."""
+    chosen = choose_ranks(
+        choice,
+        [m.ranked for m in matrices],
+        np_dtype(how.dtype).itemsize,
+        lambda ranks: _with_ranks(matrices, ranks, make).nbytes(*how),
+    )
+    if not any(chosen.ranks):
+        raise ValueError("no matrix is given a rank, so there is no adapter to write")
+    return chosen
+
+
+def _with_ranks(matrices: Sequence[Decomposed], ranks: Sequence[int], make: Make) -> NewAdapter:
+    return make([new_pair(m, r) for m, r in zip(matrices, ranks, strict=True) if r])
 
 
 def _short(matrices: Sequence[Decomposed], chosen: Chosen) -> list[str]:

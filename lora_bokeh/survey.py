@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from threading import Lock
 from typing import Any
 
 from lora_bokeh.formats.source import Entry, Source
 from lora_bokeh.loaders import SourceError, open_source
 from lora_bokeh.opened import Opened
+from lora_bokeh.plans import plans
+from lora_bokeh.pooled import Region, side_for
 from lora_bokeh.resize import Progress, silence
 from lora_bokeh.spectrum import Spectrum
+from lora_bokeh.steps import DEFAULT_RANK
 
-SMALL_TEXTURE = 24  # px: pictures of matrices, of which a file may have hundreds
+SMALL_SIDE = 16  # of the pictures of matrices at least, of which a file may have hundreds
 
 
 def name_of(entry: Entry) -> str:
@@ -22,9 +26,18 @@ def name_of(entry: Entry) -> str:
 
 
 class Kept(Opened):
-    """A target that was computed and whose matrix is let go: what the page holds of it stays."""
+    """A target that was computed and whose matrix is let go: what the page holds of it stays.
 
-    def __init__(self, opened: Opened) -> None:
+    Parameters
+    ----------
+    opened : Opened
+        The target.
+    again : callable, optional
+        Reads and computes it once more, where that takes no time.
+    """
+
+    def __init__(self, opened: Opened, again: Callable[[], Opened] | None = None) -> None:
+        self._again = again
         self.name = opened.name
         self._spectrum, self._last, self._page = opened.spectrum, opened.last, opened.page()
 
@@ -46,6 +59,10 @@ class Kept(Opened):
     def page(self) -> dict[str, Any]:
         """Return all that the page holds of it."""
         return dict(self._page)
+
+    def closer(self, region: Region) -> dict[str, Any] | None:
+        """Return a region of its pictures in more detail, or None where that would take long."""
+        return self._again().closer(region) if self._again else None
 
 
 class Survey:
@@ -80,16 +97,38 @@ class Survey:
             raise SourceError(self.source.path, "it holds no matrix")
         self.max_rank = max_rank
         self._known: dict[str, Kept] = {}
+        self._plans: dict[str, dict[str, Any]] = {}
         self._lock = Lock()
+        ranks = sum(e.rank or min(max_rank or DEFAULT_RANK, *e.shape) for e in self.source.entries)
+        self._side = side_for(ranks, fewest=SMALL_SIDE)
 
     @property
     def known(self) -> Mapping[str, Kept]:
         """The matrices that are computed, in the order of the source."""
         return {name: self._known[name] for name in self.entries if name in self._known}
 
+    def plans(self, called: str) -> dict[str, Any]:
+        """Return the resize plans of an adapter all of whose pairs are known.
+
+        Parameters
+        ----------
+        called : str
+            What the command line calls it.
+
+        Raises
+        ------
+        ValueError
+            It cannot be resized.
+        """
+        if called not in self._plans:
+            spectra = [kept.spectrum for kept in self.known.values()]
+            self._plans[called] = plans(self.source, spectra, called)
+        return self._plans[called]
+
     def keep(self, opened: Opened) -> None:
         """Keep what was computed elsewhere."""
-        self._known[opened.name] = Kept(opened)
+        pair = self.entries[opened.name].kind == "pair"
+        self._known[opened.name] = Kept(opened, partial(self.read, opened.name) if pair else None)
 
     def read(self, name: str) -> Opened:
         """Read one matrix; a large one is not computed yet.
@@ -103,7 +142,7 @@ class Survey:
         most = self.max_rank and min(self.max_rank, *entry.shape)
         floor = entry.rounding_error()
         try:
-            return Opened(name, entry.read(), most, texture_side=SMALL_TEXTURE, floor=floor)
+            return Opened(name, entry.read(), most, side=self._side, floor=floor)
         except SourceError:
             raise
         except (TypeError, ValueError) as error:

@@ -1,16 +1,17 @@
 """AdapterExplorer from Python: rows, map, plans, choosing; and files dropped on the page."""
 
 import json
+import shlex
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from safetensors.numpy import load_file, save_file
 
-from lora_bokeh import spectrum
 from lora_bokeh.adapter import AdapterExplorer
+from lora_bokeh.cli import main
 from lora_bokeh.formats.stored import SourceError
-from lora_bokeh.plans import Member, plans, ranks_for_energy
 from lora_bokeh.upload import BoundedDropper, take
 from lora_bokeh.views import view_of
 from lora_bokeh.workbench import Workbench
@@ -87,22 +88,67 @@ def test_plans_keep_what_they_say(adapter):
     ]
     total = sum(np.sum(s**2) for s in truth)
     for way in view.plans["ways"].values():
-        for ranks, energy, size in zip(way["ranks"], way["energy"], way["bytes"], strict=True):
+        for ranks, energy in zip(way["ranks"], way["energy"], strict=True):
             kept = sum(np.sum(s[:r] ** 2) for s, r in zip(truth, ranks, strict=True))
             assert energy == pytest.approx(kept / total, rel=1e-5)
-            assert size == sum(int(r) * (24 + 16) * 4 for r in ranks)
         assert list(way["bytes"]) == sorted(way["bytes"])
-        assert all(c.startswith("lora-bokeh resize adapter -o ") for c in way["commands"])
-    assert view.plans["before"] == 6 * 4 * (24 + 16) * 4
+    assert view.plans["before"] == (adapter / "adapter_model.safetensors").stat().st_size
 
 
-def test_energy_plan_is_the_least_rank_and_zeros_keep_one():
-    members = [Member(spectrum(np.diag([3.0, 1.0])), 4), Member(spectrum(np.zeros((3, 3))), 4)]
-    assert ranks_for_energy(members, 0.9) == [1, 1]
-    assert ranks_for_energy(members, 0.91) == [2, 1]
-    assert plans(members, "a b.safetensors")["ways"]["rank"]["commands"][0] == (
-        "lora-bokeh resize 'a b.safetensors' -o resized --rank 1"
-    )
+def said_by(command: str) -> dict:
+    """Return what a command of the page says it would do."""
+    program, *args = shlex.split(command)
+    assert program == "lora-bokeh"
+    done = CliRunner().invoke(main, [*args, "--dry-run", "--format", "json"])
+    assert done.exit_code == 0, done.output
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("form", ["peft", "kohya", "pairs"])
+def test_command_on_the_page_gives_the_ranks_and_bytes_on_the_page(adapter, tmp_path, form):
+    path = adapter
+    if form != "peft":
+        tensors = load_file(adapter / "adapter_model.safetensors")
+        change = {"kohya": as_kohya, "pairs": as_pairs}[form]
+        path = tmp_path / f"an {form}.safetensors"
+        save_file(change(tensors), path)
+    view = AdapterExplorer(path)
+    names = [row["name"] for row in view.index]
+    for way in view.plans["ways"].values():
+        columns = (way[key] for key in ("commands", "ranks", "bytes", "energy"))
+        for command, ranks, size, energy in zip(*columns, strict=True):
+            said = said_by(command)
+            assert dict(zip(names, ranks.tolist(), strict=True)) == {
+                cut["name"]: cut["rank"] for cut in said["matrices"]
+            }
+            assert size == said["total"]["nbytes"]
+            assert energy == pytest.approx(said["total"]["captured_energy"], abs=1e-9)
+    assert len(way["commands"]) > 10  # of the budgets
+
+
+def as_kohya(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    renamed = {}
+    for key, factor in tensors.items():
+        module, end = key.removeprefix("base_model.model.").rsplit(".lora_", 1)
+        part = {"A": "lora_down", "B": "lora_up"}[end[0]]
+        renamed[f"lora_unet_{module.replace('.', '_')}.{part}.weight"] = factor
+    return renamed
+
+
+def as_pairs(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    keys = sorted(key for key in tensors if "lora_A" in key)
+    a = {f"w_a_{i:03}": tensors[key] for i, key in enumerate(keys)}
+    return a | {f"w_b_{i:03}": tensors[key.replace("_A", "_B")] for i, key in enumerate(keys)}
+
+
+def test_adapter_that_cannot_be_resized_says_why_and_is_shown(adapter):
+    config = json.loads((adapter / "adapter_config.json").read_text())
+    config["init_lora_weights"] = "pissa"
+    (adapter / "adapter_config.json").write_text(json.dumps(config))
+    view = AdapterExplorer(adapter)
+    assert view.plans == {}
+    assert any(note.startswith("it cannot be resized: ") for note in view.notes)
+    assert len(view.index) == 6
 
 
 def test_checkpoint_is_computed_matrix_by_matrix_as_chosen(tmp_path):
