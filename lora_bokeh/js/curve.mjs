@@ -84,9 +84,11 @@ export class CurveView {
     return Number.isInteger(rank) ? quantityText(this.curve, this.metric, rank) : formatSignificant(y);
   }
 
-  drawMarker(rank) {
-    const y = along(this.values, rank);
+  /** On its way from another target the marker may come from past the end of this one. */
+  drawMarker(on) {
     const count = this.values.length;
+    const rank = Math.min(on, count);
+    const y = along(this.values, rank);
     const left = count > 1 && (rank - 1) / (count - 1) > 0.8;
     const label = { x: rank, y, text: this.markerText(rank, y), align: left ? "right" : "left" };
     setColumns(this.figure, "marker", {
