@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from itertools import product
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from lora_bokeh import BudgetExplorer, save_html
+from lora_bokeh.assets import bundle
 from lora_bokeh.lora import break_even_rank
 from lora_bokeh.parameters import _held
 from lora_bokeh.presets import USUAL, find_model, own_model, presets, published_accuracies
@@ -16,30 +18,46 @@ from lora_bokeh.trainable import (
     ITEMSIZE,
     MOMENTS,
     SETS,
+    ParameterBudget,
     full_rank,
     parameter_budget,
     same_budget,
 )
-from tests.browser.test_functions import CALL, bundle
 
 RULES = {"itemsize": ITEMSIZE, "moments": MOMENTS, "float32": FLOAT32, "sets": SETS}
 
 
+EACH = """async ([code, name, calls]) => {
+    const url = URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
+    const call = (await import(url))[name];
+    return calls.map((args) => call(...args));
+}"""
+
+
 @pytest.fixture
 def call(open_tab):
-    """Call a function of a module in the page."""
+    """Call a function of a module in the page, once for each list of arguments."""
     page = open_tab("about:blank").page
-    return lambda module, name, *args: page.evaluate(CALL, [bundle(module), name, list(args)])
+    return lambda module, name, calls: page.evaluate(EACH, [bundle(module), name, calls])
+
+
+@pytest.fixture(scope="module")
+def default_file(tmp_path_factory):
+    """The file of the default view, which many tests look at."""
+    path = tmp_path_factory.mktemp("budget") / "default.html"
+    save_html(BudgetExplorer(), path)
+    return path
 
 
 @pytest.fixture
-def open_file(tmp_path, open_tab):
+def open_file(default_file, tmp_path, open_tab):
     """Save a budget and open the file with the network cut."""
 
     def open_one(explorer=None, **options) -> Page:
-        save_html(explorer or BudgetExplorer(), tmp_path / "budget.html")
-        options = {"reduced_motion": "reduce", **options}
-        page = open_tab(tmp_path / "budget.html", **options).page
+        path = default_file
+        if explorer is not None:
+            save_html(explorer, path := tmp_path / "budget.html")
+        page = open_tab(path, **{"reduced_motion": "reduce", **options}).page
         expect(page.get_by_role("slider", name="rank")).to_be_visible()
         return page
 
@@ -66,81 +84,86 @@ def drawn(page: Page, figure: str, renderer: str) -> dict[str, list]:
     )
 
 
-@pytest.mark.parametrize("optimizer", MOMENTS)
-@pytest.mark.parametrize("dtype", ITEMSIZE)
-def test_page_computes_what_python_does(call, dtype, optimizer):
-    models = {name: _held(model) for name, model in presets().items()}
-    for name, model in presets().items():
-        for rank, targets in ((1, None), (8, ["all"]), (full_rank(model.modules), None)):
-            found = parameter_budget(name, rank, targets, dtype, optimizer)
-            state = {"models": models, "rules": RULES, "model": name, "rank": rank}
-            state |= {"targets": [module.name for module in found.modules]}
-            now = call(
-                "budget_arithmetic.mjs",
-                "budgetNow",
-                {**state, "dtype": dtype, "optimizer": optimizer},
-            )
-            assert (now["trainable"], now["whole"]) == (found.trainable, found.whole)
-            assert now["share"] == pytest.approx(found.share)
-            assert now["savings"] == pytest.approx(found.savings)
-            assert now["breakEven"] == pytest.approx(found.break_even_rank)
-            assert now["fileBytes"] == found.file_bytes[dtype]
-            assert now["lora"] == found.lora._asdict()
-            assert now["full"] == found.full._asdict()
+def states() -> list[tuple[dict, ParameterBudget]]:
+    """Return what the page holds in many states of every model, and what Python makes of it."""
+    ways = product(presets().values(), ITEMSIZE, MOMENTS)
+    found = [
+        parameter_budget(model, rank, targets, dtype, optimizer)
+        for model, dtype, optimizer in ways
+        for rank, targets in ((1, None), (8, ["all"]), (full_rank(model.modules), None))
+    ]
+    return [({"models": {f.model.name: _held(f.model)}, "rules": RULES, "model": f.model.name,
+              "rank": f.rank, "targets": [m.name for m in f.modules], "dtype": f.dtype,
+              "optimizer": f.optimizer}, f) for f in found]  # fmt: skip
+
+
+def test_page_computes_what_python_does(call):
+    held = states()
+    shown = call("budget_arithmetic.mjs", "budgetNow", [[state] for state, _ in held])
+    for now, (_, found) in zip(shown, held, strict=True):
+        assert (now["trainable"], now["whole"]) == (found.trainable, found.whole)
+        assert now["share"] == pytest.approx(found.share)
+        assert now["savings"] == pytest.approx(found.savings)
+        assert now["breakEven"] == pytest.approx(found.break_even_rank)
+        assert now["fileBytes"] == found.file_bytes[found.dtype]
+        assert now["lora"] == found.lora._asdict()
+        assert now["full"] == found.full._asdict()
 
 
 def test_page_spends_a_budget_as_python_does(call):
-    for model in presets().values():
-        budget = parameter_budget(model, 8).trainable
-        cases = call("budget_arithmetic.mjs", "sameBudget", _held(model), budget, SETS)
+    budgets = [(model, parameter_budget(model, 8).trainable) for model in presets().values()]
+    spent = call("budget_arithmetic.mjs", "sameBudget", [[_held(m), n, SETS] for m, n in budgets])
+    for cases, (model, n) in zip(spent, budgets, strict=True):
         shown = [(tuple(m["name"] for m in c["modules"]), c["rank"], c["trainable"]) for c in cases]
-        assert shown == [tuple(case) for case in same_budget(model, budget)]
+        assert shown == [tuple(case) for case in same_budget(model, n)]
 
 
 def test_page_carries_targets_over_as_python_does(call):
-    llama, gpt = find_model("Llama-2-7B"), find_model("GPT-2")
+    llama = find_model("Llama-2-7B")
     names = [[m.name for m in llama.modules], ["k_proj"], ["q_proj", "up_proj"]]
-    for to in (gpt, find_model("Llama-3-8B"), find_model("OPT-350m")):
-        for targets in names:
-            like = call(
-                "budget_arithmetic.mjs", "targetsLike", _held(llama), _held(to), targets, USUAL
-            )
-            assert like == to.like(llama, targets)
+    others = [find_model(name) for name in ("GPT-2", "Llama-3-8B", "OPT-350m", "SD-1.5-UNet")]
+    changes = [(to, targets) for to in others for targets in names]
+    arguments = [[_held(llama), _held(to), targets, USUAL] for to, targets in changes]
+    carried = call("budget_arithmetic.mjs", "targetsLike", arguments)
+    assert carried == [to.like(llama, targets) for to, targets in changes]
 
 
-@pytest.mark.parametrize("end", [1, 2, 7, 768, 4096])
-def test_slider_stops_lead_to_the_end(call, end):
-    stops = call("budget_arithmetic.mjs", "rankStops", end)
-    assert stops[0] == 1
-    assert stops[-1] == end
-    assert stops == sorted(set(stops))
-    for i, rank in enumerate(stops):
-        assert call("budget_arithmetic.mjs", "nearestStop", stops, rank) == i
+def test_slider_stops_lead_to_the_end(call):
+    ends = (1, 2, 7, 768, 4096)
+    for end, stops in zip(
+        ends, call("budget_arithmetic.mjs", "rankStops", [[end] for end in ends]), strict=True
+    ):
+        assert stops[0] == 1
+        assert stops[-1] == end
+        assert stops == sorted(set(stops))
+        nearest = call("budget_arithmetic.mjs", "nearestStop", [[stops, rank] for rank in stops])
+        assert nearest == list(range(len(stops)))
 
 
-@pytest.mark.parametrize("rank", [8, 2000, 3000])
-def test_bars_are_to_scale(call, rank):
+def stage(rank: int) -> tuple[dict, ParameterBudget]:
+    """Return what the bars are laid out from."""
     found = parameter_budget("Llama-2-7B", rank, ["all"])
+    counts = [parameter_budget(found.model, rank, [m.name]).trainable for m in found.modules]
     parts = [
-        {"name": m.name, "role": m.role, "count": parameter_budget(found.model, rank, [m.name])[3]}
-        for m in found.modules
+        {"name": m.name, "role": m.role, "count": n}
+        for m, n in zip(found.modules, counts, strict=True)
     ]
     sizes = {"parameters": found.model.parameters, "whole": found.whole}
-    plan = call(
-        "budget_bars.mjs",
-        "layoutBudget",
-        {"width": 700, **sizes, "trainable": found.trainable, "parts": parts},
-    )
-    width = {
-        name: plan[name]["right"] - plan[name]["left"] for name in ("part", "matrices", "lora")
-    }
-    assert width["part"] / 700 == pytest.approx(found.whole / found.model.parameters)
-    assert width["lora"] / width["matrices"] == pytest.approx(found.trainable / found.whole)
-    assert max(width["lora"], width["matrices"]) == pytest.approx(700)
-    for bar, part in zip(plan["modules"], parts, strict=True):
-        shown = (bar["right"] - bar["left"]) / 700
-        assert shown == pytest.approx(part["count"] / found.trainable)
-    assert plan["modules"][-1]["right"] == pytest.approx(700)
+    return {"width": 700, **sizes, "trainable": found.trainable, "parts": parts}, found
+
+
+def test_bars_are_to_scale(call):
+    stages = [stage(rank) for rank in (100, 2000, 3000)]
+    plans = call("budget_bars.mjs", "layoutBudget", [[given] for given, _ in stages])
+    for plan, (given, found) in zip(plans, stages, strict=True):
+        part, matrices, lora = (
+            plan[name]["right"] - plan[name]["left"] for name in ("part", "matrices", "lora")
+        )
+        assert part / 700 == pytest.approx(found.whole / found.model.parameters)
+        assert lora / matrices == pytest.approx(found.trainable / found.whole)
+        assert max(lora, matrices) == pytest.approx(700)
+        shares = [(bar["right"] - bar["left"]) / 700 for bar in plan["modules"]]
+        assert shares == pytest.approx([p["count"] / found.trainable for p in given["parts"]])
 
 
 def test_a_bar_too_thin_is_flagged(open_file):
