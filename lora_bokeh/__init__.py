@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from lora_bokeh.svd import SVDResult, truncated_svd
     from lora_bokeh.trainable import parameter_budget
     from lora_bokeh.training import Training, train
+    from lora_bokeh.training_explorer import TrainingExplorer
 
     __version__: str
 
@@ -38,6 +39,7 @@ __all__ = [
     "SVDResult",
     "Spectrum",
     "Training",
+    "TrainingExplorer",
     "__version__",
     "list_tensors",
     "load",
@@ -64,6 +66,7 @@ _HOMES = {
     "parameter_budget": "trainable",
     "save_html": "export",
     "Training": "training",
+    "TrainingExplorer": "training_explorer",
     "serve": "server",
     "train": "training",
     "truncated_svd": "svd",

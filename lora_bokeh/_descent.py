@@ -72,11 +72,12 @@ def update(state: np.ndarray, rate: float, adam: bool, step: int) -> None:
         for i in range(len(theta)):
             theta[i] -= rate * g[i]
         return
-    unbias_1, unbias_2 = 1.0 - BETA_1**step, 1.0 - BETA_2**step
+    unbiased_rate = rate / (1.0 - BETA_1**step)
+    unbias = 1.0 / np.sqrt(1.0 - BETA_2**step)
     for i in range(len(theta)):
         first[i] = BETA_1 * first[i] + (1.0 - BETA_1) * g[i]
         second[i] = BETA_2 * second[i] + (1.0 - BETA_2) * g[i] ** 2
-        theta[i] -= rate * (first[i] / unbias_1) / (np.sqrt(second[i] / unbias_2) + EPSILON)
+        theta[i] -= unbiased_rate * first[i] / (np.sqrt(second[i]) * unbias + EPSILON)
 
 
 @njit(nogil=True, cache=True)

@@ -51,7 +51,8 @@ class Descent:
         m, n = W.shape
         rank = start[0].shape[1]
         small = m * n * rank <= LOOPS_UP_TO
-        self._dense = np.ascontiguousarray(_dense(W), np.float64) if small else None
+        # A copy, because to compiled code a read-only array is another type.
+        self._dense = np.array(_dense(W), np.float64, order="C") if small else None
         self._W = W
         self._state = np.zeros((4, (m + n) * rank))
         self.B, self.A = _descent.split(self._state[0], m, n)

@@ -24,7 +24,7 @@ def themed(model: Any, **colours: str) -> Any:
     return model
 
 
-def blank_figure(name: str, height: int, x_range: Range1d, y_range: Any) -> figure:
+def blank_figure(name: str, height: int, x_range: Range1d, y_range: Any, **options: Any) -> figure:
     """Return a transparent figure as wide as its place, without tools."""
     plot = figure(
         name=name,
@@ -38,6 +38,7 @@ def blank_figure(name: str, height: int, x_range: Range1d, y_range: Any) -> figu
         border_fill_color=None,
         outline_line_color=None,
         min_border=0,
+        **options,
     )
     plot.html_attributes = {"role": "figure"}
     return plot

@@ -33,6 +33,11 @@ def floor_of(known: Spectrum, rank: int) -> float:
     return max(0.0, known.frobenius_residual(rank) ** 2 - float((2 * s + error) @ error)) / entries
 
 
+def floors(known: Spectrum, last: int) -> np.ndarray:
+    """Return the floors of the ranks 0 … ``last``; that of rank 0 is ‖W‖_F²/(mn)."""
+    return np.array([floor_of(known, rank) for rank in range(last + 1)])
+
+
 def rate_limit(known: Spectrum, s: float = 1.0) -> float:
     """Return mn/(2sσ₁), above which plain descent can rest at no minimum of the loss.
 

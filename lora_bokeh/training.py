@@ -165,10 +165,9 @@ class TrainingRun:
     @property
     def training(self) -> Training:
         """What it has come to."""
-        loss = self._loss = [np.concatenate(self._loss)]
         d = self._descent
         return Training(
-            loss=loss[0],
+            loss=np.concatenate(self._loss),
             floor=self._floor,
             B=d.B.copy(),
             A=d.A.copy(),
@@ -181,16 +180,22 @@ class TrainingRun:
     def advance(self, steps: int) -> None:
         """Take as many more steps."""
         while steps > 0:
-            count = steps if self._diverged is not None else min(steps, self.chunk)
-            loss = np.full(count, np.nan)
-            if self._diverged is None:
-                taken, well = self._descent.advance(count)
-                if not well:
-                    self._diverged = self.steps + len(taken)
-                    taken[-1] = np.nan
-                loss[: len(taken)] = taken
-            self._loss.append(loss)
+            count = min(steps, self.chunk)
+            self._loss.append(self._losses(count))
             steps -= count
+
+    def _losses(self, count: int) -> np.ndarray:
+        """Return the losses of the next steps."""
+        if not any(self._norms):
+            return np.full(count, self._descent.first)  # nothing moves
+        loss = np.full(count, np.nan)
+        if self._diverged is None:
+            taken, well = self._descent.advance(count)
+            if not well:
+                self._diverged = self.steps + len(taken)
+                taken[-1] = np.nan
+            loss[: len(taken)] = taken
+        return loss
 
 
 def train(  # noqa: PLR0913 - all but two are by keyword
@@ -270,6 +275,11 @@ def first_factors(
     A = rng.uniform(-1, 1, (rank, n)) / np.sqrt(n)
     B = rng.uniform(-1, 1, (m, rank)) / np.sqrt(rank)
     return B * (init == "random"), A * (init != "zeros")
+
+
+def scale_of(rank: int, lora_alpha: float | None, use_rslora: bool) -> float:
+    """Return s of s·B·A: 1 where no lora_alpha is given."""
+    return 1.0 if lora_alpha is None else scale(_number("lora_alpha", lora_alpha), rank, use_rslora)
 
 
 def _number(name: str, value: Any) -> float:

@@ -11,7 +11,7 @@ export function stepSpring({ x, v }, target, omega, dt) {
   return { x: target + (offset + pull * dt) * decay, v: (v - omega * pull * dt) * decay };
 }
 
-function motionReduced() {
+export function motionReduced() {
   return window.matchMedia("(prefers-reduced-motion: reduce)").matches;
 }
 

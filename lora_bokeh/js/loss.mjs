@@ -1,0 +1,90 @@
+import { QUIET, columnsOf, nameFigure, setColumns } from "./bokeh.mjs";
+import { shownAt } from "./descents.mjs";
+import { formatSignificant } from "./format.mjs";
+import { lossName } from "./training_words.mjs";
+
+const SMALLEST = 1e-16; // of the first loss: past float64's digits, and zero has no logarithm
+const NARROW = 460; // px: below this the floor is named in few words
+
+/** Steps 1, 2 or 5 times a power of ten apart, about `count` of them between two numbers. */
+export function evenTicks(low, high, count) {
+  const rough = (high - low) / count;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = power * ([1, 2, 5].find((m) => m * power >= rough) ?? 10);
+  const first = Math.ceil(low / step);
+  return Array.from({ length: Math.max(0, Math.floor(high / step) - first + 1) }, (_, i) => (first + i) * step);
+}
+
+/** Ticks of a logarithmic axis: at most eight, even ones where it is short. */
+export function logTicks(low, high) {
+  if (high < 3 * low) return evenTicks(low, high, 5);
+  const [first, last] = [Math.floor(Math.log10(low)), Math.ceil(Math.log10(high))];
+  const stride = Math.ceil((last - first) / 7);
+  const decades = Array.from({ length: last - first + 1 }, (_, i) => first + i);
+  const ticks = (digits) => decades.flatMap((e) => digits.map((m) => m * 10 ** e)).filter((y) => y >= low && y <= high);
+  const few = [[1, 2, 3, 4, 5, 6, 7, 8, 9], [1, 2, 5], [1, 3], [1]].map(ticks).find((set) => set.length <= 8);
+  return few ?? decades.filter((e) => (e - last) % stride === 0).map((e) => 10 ** e).filter((y) => y >= low && y <= high);
+}
+
+/** Ends of the loss axis: room for the whole run above, and below for what nothing reaches. */
+export function lossRange(run) {
+  const known = run.loss.filter(Number.isFinite);
+  const least = SMALLEST * run.first || SMALLEST;
+  const reachable = run.floor > least;
+  const low = reachable ? run.floor : Math.max(Math.min(...known), least);
+  const high = Math.max(...known, 1.02 * low);
+  const length = Math.log(high / low);
+  return { low, start: low * Math.exp(-0.22 * length), end: high * Math.exp(0.14 * length), reachable };
+}
+
+/** Loss against the step in a Bokeh figure: the curve, the marker, the floor, earlier runs. */
+export class LossView {
+  constructor(figure) {
+    this.figure = figure;
+  }
+
+  show(state, run) {
+    const shown = run && shownAt(run, state.playhead);
+    nameFigure(this.figure, lossName(state, run, shown));
+    if (!run) return this.clear();
+    const range = lossRange(run);
+    this.drawFrame(state, range);
+    this.drawFloor(state, run, range);
+    setColumns(this.figure, "earlier", columnsOf(state.earlier, "x", "y", "label"));
+    const upTo = (column) => column.slice(0, shown.index + 1);
+    const loss = run.loss.map((y) => Math.max(y, range.start));
+    setColumns(this.figure, "curve", { step: upTo(run.kept), loss: upTo(loss), above: upTo(run.above) });
+    this.drawMarker(state, shown, loss[shown.index]);
+  }
+
+  clear() {
+    const empty = { step: [], loss: [] };
+    setColumns(this.figure, "curve", { ...empty, above: [] });
+    setColumns(this.figure, "marker", { ...empty, text: [], align: [], shift: [] });
+  }
+
+  drawFrame({ steps }, { start, end }) {
+    this.figure.x_range.setv({ start: -0.015 * steps, end: 1.015 * steps }, QUIET);
+    this.figure.y_range.setv({ start, end }, QUIET);
+    this.figure.below[0].ticker.setv({ ticks: evenTicks(0, steps, 5) }, QUIET);
+    this.figure.left[0].ticker.setv({ ticks: logTicks(start, end) }, QUIET);
+  }
+
+  drawFloor({ rank, steps }, { floor }, { low, start, reachable }) {
+    const [left, right] = [-0.015 * steps, 1.015 * steps];
+    const wide = (this.figure.inner_width ?? 0) > NARROW;
+    const reason = reachable ? "no B and A of this rank get below" : "no bottom on a logarithmic axis";
+    const text = `floor of rank ${rank}: ${formatSignificant(floor)}${wide ? `, ${reason}` : ""}`;
+    const area = { left, right, bottom: start, top: low };
+    const line = { x0: left, x1: right, y: low };
+    setColumns(this.figure, "below", columnsOf(reachable ? [area] : [], ...Object.keys(area)));
+    setColumns(this.figure, "floor", columnsOf(reachable ? [line] : [], ...Object.keys(line)));
+    setColumns(this.figure, "floor-note", { x: [steps], y: [Math.sqrt(start * low)], text: [text], align: ["right"] });
+  }
+
+  drawMarker({ steps }, { step, loss, diverged }, y) {
+    const right = step > 0.7 * steps;
+    const text = diverged ? "diverged" : formatSignificant(loss);
+    setColumns(this.figure, "marker", { step: [step], loss: [y], text: [text], align: [right ? "right" : "left"], shift: [right ? -4 : 8] });
+  }
+}

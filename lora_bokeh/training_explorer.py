@@ -1,0 +1,286 @@
+"""TrainingExplorer: gradient descent on B and A, against the floor that no training gets below."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numpy as np
+import panel as pn
+import param
+from panel.custom import Child
+
+from lora_bokeh.assets import bundle, stylesheet
+from lora_bokeh.eckart_young import ADAM_RATE, floors, rate_limit, target_spectrum
+from lora_bokeh.lora import LowRank
+from lora_bokeh.matrix import check_matrix
+from lora_bokeh.spectrum import Spectrum
+from lora_bokeh.targets import Target, gallery, noise
+from lora_bokeh.trainer import Trainer, page_facts, page_grid, page_run
+from lora_bokeh.training import INITS, OPTIMIZERS, Training, TrainingRun, scale_of
+from lora_bokeh.training_figures import loss_figure
+from lora_bokeh.training_grid import RATES, Course, affordable, training_grid
+from lora_bokeh.view import View, pane
+from lora_bokeh.widgets import Component
+
+STEPS = (100, 300, 1000, 3000, 10000)  # what the page offers
+MOST_RANKS = 64  # of a large target: where the rank slider ends
+
+
+class TrainingPage(Component):
+    """The page of a :class:`TrainingExplorer`.
+
+    The browser writes the setting, and counts the clicks on start and pause; Python sends what the
+    run has come to. How much of it is shown is the page's own.
+    """
+
+    rank = param.Integer(default=1, doc="Rank r of B and A.")
+    target = param.String(default="", doc="Key of the target, in `targets`.")
+    optimizer = param.String(default="adam", doc='"adam" or "sgd".')
+    learning_rate = param.Number(default=ADAM_RATE, doc="Learning rate.")
+    steps = param.Integer(default=1000, doc="Steps of a whole run.")
+    init = param.String(default="lora", doc='"lora", "zeros" or "random".')
+    starts = param.Integer(default=0, doc="Counts the clicks on start.")
+    pauses = param.Integer(default=0, doc="Counts the clicks on pause.")
+    targets = param.Dict(default={}, doc="What the page holds of each target, by its name.")
+    run = param.Dict(default={}, doc="The run as far as it has come, with its setting.")
+    grids = param.Dict(default={}, doc="In a file: all runs of some targets, by name.")
+    rates = param.List(default=[], doc="Stops of the learning rate.")
+    lengths = param.List(default=[], doc="Choices of the steps.")
+    hosted = param.Boolean(default=True, doc="Whether there is a Python to train more.")
+    notice = param.String(default="", doc="Why the target was refused, if it was.")
+    playhead = param.Number(default=0, doc="Step that is shown; the page's own, never sent back.")
+    earlier = param.List(default=[], doc="Lines of earlier runs; the page's own.")
+    loss = Child(default=None, allow_None=True, doc="Figure of the loss.")
+
+    _draws = "training_redraw.mjs"
+    _redrawn_on = (
+        *("rank", "target", "targets", "optimizer", "learning_rate", "steps", "init"),
+        *("run", "grids", "playhead", "earlier", "paint"),
+    )
+
+    _esm = bundle("training.mjs")
+    _stylesheets = [stylesheet("palette.css", "shell.css", "training.css")]  # noqa: RUF012
+
+
+class TrainingExplorer(View):
+    """Train B and A towards a matrix and watch the loss fall towards the floor of their rank.
+
+    Parameters
+    ----------
+    target_matrix : array_like of shape (m, n) or LowRank, optional
+        The matrix W. Default: a random normal 8×8. A matrix that is refused puts a notice on the
+        page, which then shows the default.
+    rank : int or reference, default 2
+        Rank r in [1, min(m, n)], at most 64.
+    optimizer : {"adam", "sgd"} or reference, default "adam"
+        See :func:`lora_bokeh.train`, as for the next four.
+    learning_rate : float or reference, default 0.01
+        Learning rate; the page offers half decades from 0.001 to 10 beside it.
+    steps : int or reference, default 1000
+        Steps of a whole run.
+    init : {"lora", "zeros", "random"} or reference, default "lora"
+        Where B and A start.
+    seed : int, default 0
+        Seed of the start.
+    lora_alpha : float, optional
+        s = lora_alpha/r. Default: s = 1.
+    use_rslora : bool, default False
+        s = lora_alpha/√r.
+    gallery : bool, default True
+        Whether other targets are offered beside it.
+    name : str, optional
+        What the page calls the matrix.
+    **params
+        ``css_classes``.
+
+    Examples
+    --------
+    >>> view = TrainingExplorer(rank=2)
+    >>> view.start()
+    >>> len(view.training.loss)
+    1001
+    """
+
+    target_matrix = param.Parameter(default=None, doc="The matrix W; None for the default target.")
+    optimizer = param.Selector(default="adam", objects=list(OPTIMIZERS), doc="Optimizer.")
+    learning_rate = param.Number(
+        default=ADAM_RATE, bounds=(0, None), inclusive_bounds=(False, True), doc="Learning rate."
+    )
+    steps = param.Integer(default=1000, bounds=(1, 10**6), doc="Steps of a whole run.")
+    init = param.Selector(default="lora", objects=list(INITS), doc="Where B and A start.")
+    seed = param.Integer(default=0, bounds=(0, None), doc="Seed of the start.")
+    lora_alpha = param.Number(
+        default=None, allow_None=True, bounds=(0, None), inclusive_bounds=(False, True),
+        doc="lora_alpha; None for s = 1.",
+    )  # fmt: skip
+    use_rslora = param.Boolean(default=False, doc="Whether s is α/√r instead of α/r.")
+    gallery = param.Boolean(default=True, constant=True, doc="Whether other targets are offered.")
+    target = param.String(default="", doc="Name of the target shown, a key of `targets`.")
+    targets = param.Dict(default={}, constant=True, doc="What the page holds of each target.")
+    run = param.Dict(default={}, constant=True, doc="The run as far as it has come.")
+    notice = param.String(default="", constant=True, doc="Why the target was refused, if it was.")
+
+    _component = TrainingPage
+    _setting = ("target", "rank", "optimizer", "learning_rate", "init")
+    _heard = (*_setting, "steps")
+    _followed = (*_heard, "targets", "run", "notice")
+
+    def __init__(self, target_matrix: Any = None, rank: Any = 2, **params: Any) -> None:
+        self._label = params.pop("name", None) or "W"
+        self._lock = threading.RLock()  # without a session, the training thread reports itself
+        self._trainer: Trainer | None = None
+        super().__init__(target_matrix=target_matrix, rank=rank, **params)
+        self._prepare()
+        changes = [*self._setting, "targets", "seed"]
+        self.param.watch(lambda *_: self._prepare(), changes)
+        self.param.watch(lambda *_: self._tell(), "steps")
+
+    @property
+    def training(self) -> Training:
+        """What the run has come to."""
+        return self._now.training
+
+    def start(self) -> None:
+        """Train, or go on, up to ``steps``; :meth:`wait` returns when it is done."""
+        doc = pn.state.curdoc
+        if doc is None or doc.session_context is None:
+            self._now.start(self.steps, self._tell)
+        else:
+            self._now.start(self.steps, lambda: doc.add_next_tick_callback(self._tell))
+            doc.on_session_destroyed(lambda _: self.pause())
+
+    def pause(self) -> None:
+        """Take no more steps until :meth:`start`."""
+        self._now.stop()
+
+    def wait(self) -> None:
+        """Return when no steps are being taken."""
+        self._now.wait()
+
+    @property
+    def _now(self) -> Trainer:
+        assert self._trainer is not None  # noqa: S101 - made in the constructor
+        return self._trainer
+
+    @property
+    def _names(self) -> dict[str, Any]:
+        """What the run shown belongs to."""
+        return {name: getattr(self, name) for name in self._setting}
+
+    def _scale(self, rank: int) -> float:
+        return scale_of(rank, self.lora_alpha, self.use_rslora)
+
+    @param.depends("target_matrix", "lora_alpha", "use_rslora", watch=True, on_init=True)
+    def _open(self) -> None:
+        """Offer the matrix, or the default and why."""
+        given, notice = self._look()
+        beside = _gallery() if self.gallery or given is None else ()
+        beside = beside if self.gallery else beside[:1]
+        self._opened = {o.name: o for o in (*(() if given is None else (given,)), *beside)}
+        held = {name: opened.page(self._scale) for name, opened in self._opened.items()}
+        with param.edit_constant(self):
+            self.param.update(targets=held, target=next(iter(held)), notice=notice)
+        self._fit_rank()  # also where the new target has the old one's name
+
+    def _look(self) -> tuple[_Opened | None, str]:
+        """Return the target that was given, or None and what is wrong with it."""
+        W = self.target_matrix
+        if W is None:
+            return None, ""
+        try:
+            return _Opened(self._label, "", W), ""
+        except (TypeError, ValueError) as error:
+            return None, f"{error}; showing the default target instead."
+
+    @param.depends("target", watch=True)
+    def _fit_rank(self) -> None:
+        if self.target not in self._opened:
+            names = ", ".join(self._opened)
+            raise ValueError(f"there is no target {self.target!r}; choose one of: {names}")
+        super()._fit_rank()
+
+    def _last_rank(self) -> int:
+        return self._opened[self.target].last
+
+    def _prepare(self) -> None:
+        """Stand at the start of a run; the one before is not continued."""
+        if self._trainer is not None:
+            self._trainer.stop()
+        self._fit_rank()
+        opened = self._opened[self.target]
+        self._trainer = Trainer(
+            TrainingRun(
+                opened.W, self.rank, lora_alpha=self.lora_alpha, use_rslora=self.use_rslora,
+                optimizer=self.optimizer, learning_rate=self.learning_rate, seed=self.seed,
+                init=self.init, known=opened.known,
+            )
+        )  # fmt: skip
+        self._tell()
+
+    def _tell(self) -> None:
+        """Put on the page what the run has come to."""
+        with self._lock, param.edit_constant(self):
+            held = page_run(self._names, self.training, self.steps)
+            self.run = {**held, "running": self._now.running}
+
+    def _page(self) -> dict[str, Any]:
+        return {
+            "rates": sorted({*RATES, self.learning_rate}),
+            "lengths": sorted({*STEPS, self.steps}),
+            "loss": pane(loss_figure()),
+        }
+
+    def __panel__(self) -> TrainingPage:
+        page = super().__panel__()
+        page.settle = lambda: self._fill(page)
+        page.param.watch(lambda _: self.start(), "starts")
+        page.param.watch(lambda _: self.pause(), "pauses")
+        return page
+
+    def _fill(self, page: TrainingPage) -> None:
+        """Train all that a page without Python offers: the small targets, and what is shown."""
+        course = Course(self.steps, self.seed, self.lora_alpha, self.use_rslora)
+        rates = tuple(page.rates)
+        small = [o for o in self._opened.values() if o.affordable(self.steps, len(rates))]
+        if self.target not in {opened.name for opened in small}:
+            self.start()
+            self.wait()
+        names = {self.target, *(opened.name for opened in small)}
+        page.param.update(
+            grids={o.name: page_grid(training_grid(o.W, course, rates)) for o in small},
+            targets={name: held for name, held in self.targets.items() if name in names},
+            lengths=[length for length in page.lengths if length <= self.steps],
+            run=self.run,
+        )
+
+
+class _Opened:
+    """A target on offer."""
+
+    def __init__(self, name: str, story: str, W: Any) -> None:
+        self.name, self._story = name, story
+        self.W = W if isinstance(W, LowRank) else check_matrix(W)
+        self.last = min(*self.W.shape, MOST_RANKS)
+        self.known: Spectrum = target_spectrum(self.W, self.last)
+
+    def page(self, scale: Callable[[int], float]) -> dict[str, Any]:
+        """Return what the page holds of it, s of s·B·A being a function of the rank."""
+        limits = [rate_limit(self.known, scale(rank)) for rank in range(1, self.last + 1)]
+        facts = page_facts(self.name, self._story, self.W)
+        return {**facts, "floors": floors(self.known, self.last), "limits": np.array(limits)}
+
+    def affordable(self, steps: int, rates: int) -> bool:
+        """Whether a file can hold all of its runs."""
+        small = self.last == min(self.W.shape) and not isinstance(self.W, LowRank)
+        return small and affordable(self.W.shape, steps, rates)
+
+
+@cache
+def _gallery() -> tuple[_Opened, ...]:
+    """Return the targets on offer, the default first, computed once a process."""
+    story = "Nothing to compress: the floor of a low rank lies high."
+    default = Target("random normal 8 × 8", story, noise((8, 8), seed=0))
+    return tuple(_Opened(t.name, t.story, t.matrix) for t in (default, *gallery()))
