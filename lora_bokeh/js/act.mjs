@@ -20,8 +20,9 @@ function hintsPanel(onHint) {
   const show = ({ hints }, count) => {
     list.replaceChildren(...hints.slice(0, count).map((hint) => h("li", {}, hint)));
     list.hidden = count === 0;
-    button.hidden = count >= hints.length;
-    setText(button, count === 0 ? "Hint" : "Another hint");
+    const left = hints.length - count;
+    setText(button, ["No more hints", "Another hint", "Hint"][left] ?? "Hint");
+    button.setAttribute("aria-disabled", String(left === 0)); // it keeps the focus, unlike a disabled one
   };
   return { list, button, show };
 }
@@ -71,7 +72,7 @@ function tryPanel(stage) {
 function revealPanel(onReveal, sources, stage) {
   const title = h("h3", { tabindex: "-1" }, "Reveal");
   const prose = h("div", { class: "prose" });
-  const button = h("button", { type: "button", onclick: onReveal }, "Show the answer");
+  const button = h("button", { type: "button", onclick: () => { onReveal(); title.focus(); } }, "Show the answer");
   const element = h("section", { class: "card reveal", "aria-label": "reveal" }, title, button, prose, stage.element);
   const show = (act, { tried, open }) => {
     button.hidden = open;

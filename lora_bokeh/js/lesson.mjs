@@ -47,6 +47,7 @@ function actions(model, data, say) {
     onHint: () => {
       const { id, hints } = act();
       const count = entryOf(data.progress, id).hints;
+      if (count === hints.length) return;
       say({ ...SILENT, aloud: hints[count] });
       keep(withEntry(data.progress, id, { hints: count + 1 }));
     },
@@ -124,7 +125,8 @@ export function render({ model, data, el, view }) {
   follow();
   model.on("after_render", open);
   model.on("progress", update);
-  model.on(["act", "mode", "free"], () => { open(); parts.act.focus(); });
+  model.on(["mode", "free"], open);
+  model.on("act", () => { open(); parts.act.focus(); });
   model.on("paint", () => FIGURES.forEach((name) => model[name] && applyColours(model[name], data.paint.colours)));
   keepPainted(model, data, el, FIGURES.map((name) => model[name]));
   return parts.element;

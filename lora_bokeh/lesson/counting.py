@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from lora_bokeh import lora
 from lora_bokeh.lesson.facts import Facts, act, count, digits, percent
-from lora_bokeh.lesson.material import published
+from lora_bokeh.presets import find_model, published_accuracies
+from lora_bokeh.trainable import parameter_budget
 
 
 @act("savings")
@@ -129,36 +132,36 @@ def swap() -> Facts:
     )
 
 
+WAYS = (("q",), ("q", "v"), ("q", "k", "v", "o"))  # of spending one budget
+
+
 @act("budget")
 def budget() -> Facts:
-    """Find the way of spending the budget that scored lowest."""
-    table = published()["table_5"]
-    d, layers = table["hidden"], table["layers"]
-    costs = {
-        layers * len(row["targets"]) * lora.parameter_count(d, d, row["rank"])
-        for row in table["accuracy"]
-    }
+    """Find the way of spending one budget that scored lowest on WikiSQL."""
+    table = published_accuracies()
+    model = find_model(table["model"])
+    cases = {tuple(case["targets"]): case for case in table["cases"]}
+    ways = [cases[targets] for targets in WAYS]
+    costs = {parameter_budget(model, way["rank"], way["targets"]).trainable for way in ways}
     (cost,) = costs  # the same for all, or there is no act
-    percents = [row["percent"] for row in table["accuracy"]]
-    ways = {
-        name.format(i): text
-        for i, row in enumerate(table["accuracy"])
-        for name, text in {
-            "rank_{}": str(row["rank"]),
-            "targets_{}": _listed(row["targets"]),
-            "percent_{}": f"{row['percent']:.1f}",
-        }.items()
-    }
+    percents = [way["WikiSQL"] for way in ways]
     words = {
         "budget": count(cost),
-        "layers": str(layers),
-        "hidden": count(d),
+        "model": model.name,
         "lowest": f"{min(percents):.1f}",
         "highest": f"{max(percents):.1f}",
+        "single": _listed(("v",)),
+        "single_rank": str(cases["v",]["rank"]),
+        "single_percent": f"{cases['v',]['WikiSQL']:.1f}",
+        "spread": f"±{table['spread']['WikiSQL']}",
     }
-    return Facts(str(int(np.argmin(percents))), words={**ways, **words})
+    for i, way in enumerate(ways):
+        words[f"rank_{i}"] = str(way["rank"])
+        words[f"targets_{i}"] = _listed(way["targets"]) + (" alone" if i == 0 else "")
+        words[f"percent_{i}"] = f"{way['WikiSQL']:.1f}"
+    return Facts(str(int(np.argmin(percents))), words=words)
 
 
-def _listed(names: list[str]) -> str:
-    *first, last = names
-    return f"{', '.join(first)} and {last}" if first else f"{last} alone"
+def _listed(targets: Sequence[str]) -> str:
+    *first, last = (f"W{name}" for name in targets)
+    return f"{', '.join(first)} and {last}" if first else last

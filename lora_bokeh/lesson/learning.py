@@ -9,6 +9,7 @@ import numpy as np
 from lora_bokeh import lora
 from lora_bokeh.lesson.facts import Facts, act, count, digits
 from lora_bokeh.spectrum import spectrum
+from lora_bokeh.targets import noise
 from lora_bokeh.training import Training, train
 
 RANK = 2
@@ -18,8 +19,8 @@ STEPS = 3000
 
 @cache
 def target() -> np.ndarray:
-    """Return the random 8 × 8 that B·A is trained towards."""
-    return np.random.default_rng(0).standard_normal((8, 8))
+    """Return the random 8 × 8 that B·A is trained towards, as the training view has it."""
+    return noise((8, 8), seed=0)
 
 
 @act("init")

@@ -15,6 +15,8 @@ from lora_bokeh.lesson.acts import acts
 from lora_bokeh.lesson.guide import instructors_page
 from lora_bokeh.lesson.material import sources, written
 from lora_bokeh.lesson.views import LessonExplorer
+from lora_bokeh.merge import MergeExplorer
+from lora_bokeh.parameters import BudgetExplorer
 from lora_bokeh.view import pane
 from lora_bokeh.widgets import Component
 
@@ -23,6 +25,8 @@ MODES = ("lesson", "explore", "teach")
 VIEWS = {
     "explorer": "A matrix and its ranks",
     "factorization": "Factors to scale",
+    "merge": "Merge and swap",
+    "budget": "Parameter budget",
 }
 
 
@@ -41,6 +45,8 @@ class LessonPage(Component):
     sources = param.Dict(default={}, doc="What is cited.")
     explorer = Child(default=None, allow_None=True, doc="LoraExplorer.")
     factorization = Child(default=None, allow_None=True, doc="FactorizationPlot.")
+    merge = Child(default=None, allow_None=True, doc="MergeExplorer.")
+    budget = Child(default=None, allow_None=True, doc="BudgetExplorer.")
     spectra = Child(default=None, allow_None=True, doc="Figure of four spectra.")
     needs = Child(default=None, allow_None=True, doc="Figure of the ranks that two adapters need.")
     accuracy = Child(default=None, allow_None=True, doc="Figure of energy and accuracy.")
@@ -80,6 +86,8 @@ class Lesson(pn.viewable.Viewer):
         self.seed = seed
         self.explorer = LessonExplorer(rank=1)
         self.factorization = FactorizationPlot(d=1024, rank=16)
+        self.merge = MergeExplorer()
+        self.budget = BudgetExplorer()
 
     def __panel__(self) -> LessonPage:
         names = ["act", "mode", "free", "progress"]
@@ -90,8 +98,7 @@ class Lesson(pn.viewable.Viewer):
             views=VIEWS,
             guide=instructors_page(),
             sources=sources(),
-            explorer=self.explorer,
-            factorization=self.factorization,
+            **{name: getattr(self, name) for name in VIEWS},
             spectra=pane(figures.spectra_figure(self.seed)),
             needs=pane(figures.needs_figure()),
             accuracy=pane(figures.accuracy_figure()),
