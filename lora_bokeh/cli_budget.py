@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -50,6 +51,13 @@ OPTIMIZERS = ("adam", "sgd")
 )
 @click.option("--list", "listed", is_flag=True, help="List the models known, and their matrices.")
 @click.option(
+    "-o",
+    "--output",
+    metavar="PAGE.html",
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    help="Write the interactive page instead, one file that works offline.",
+)
+@click.option(
     "--format", "output_format", type=click.Choice(FORMATS), default="table", show_default=True
 )
 def budget(
@@ -66,7 +74,10 @@ def budget(
     weights are trained through a float32 copy; activations are not counted.
     """
     with bad_input():
-        text = _listed(output_format) if listed else _spent(model, shapes, output_format, **options)
+        if listed:
+            text = _listed(output_format)
+        else:
+            text = _spent(_model(model, shapes), output_format, **options)
     click.echo(text)
 
 
@@ -81,19 +92,30 @@ def _listed(output_format: str) -> str:
 
 
 def _spent(
-    model: str | None,
-    shapes: tuple[str, ...],
-    output_format: str,
-    targets: str | None,
-    **options: Any,
+    model: Model, output_format: str, output: Path | None, targets: str | None, **how: Any
 ) -> str:
-    from lora_bokeh import cli_budget_output as output
+    from lora_bokeh import cli_budget_output as texts
     from lora_bokeh.trainable import parameter_budget
 
-    names = None if targets is None else [name.strip() for name in targets.split(",")]
-    found = parameter_budget(_model(model, shapes), targets=names, **options)
-    text = {"table": output.budget_table, "json": output.budget_json, "csv": output.budget_csv}
-    return text[output_format](found)
+    how["targets"] = None if targets is None else [name.strip() for name in targets.split(",")]
+    if output is not None:
+        return _saved(output, model, **how)
+    text = {"table": texts.budget_table, "json": texts.budget_json, "csv": texts.budget_csv}
+    return text[output_format](parameter_budget(model, **how))
+
+
+def _saved(path: Path, model: Model, rank: int, **how: Any) -> str:
+    from lora_bokeh.matrix import check_rank
+    from lora_bokeh.trainable import full_rank
+
+    check_rank(rank, full_rank(model.modules))
+    from lora_bokeh.export import save_html
+    from lora_bokeh.parameters import BudgetExplorer
+
+    view = BudgetExplorer(model, rank, **how)
+    with bad_input(path):
+        save_html(view, path, title="Parameter budget")
+    return f"{path}: {path.stat().st_size / 1e6:.2f} MB"
 
 
 def _model(name: str | None, shapes: tuple[str, ...]) -> Model:

@@ -82,6 +82,13 @@ def test_list(run):
     assert all(name in run("--list").stdout for name in presets())
 
 
+def test_page_is_one_file(run, tmp_path):
+    path = tmp_path / "budget.html"
+    said = run("gpt-2", "--rank", 4, "--targets", "all", "-o", path).stdout
+    assert said == f"{path}: {path.stat().st_size / 1e6:.2f} MB\n"
+    assert "Content-Security-Policy" in path.read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize(
     ("args", "sentence"),
     [
@@ -92,6 +99,8 @@ def test_list(run):
         (("--shape", "0x4"), "a shape is two whole numbers from 1"),
         (("GPT-2", "--targets", "q"), "GPT-2 has no target 'q'; it has c_attn, "),
         (("GPT-2", "--rank", "0"), "rank must be at least 1, got 0"),
+        (("GPT-2", "--rank", "769", "-o", "x.html"), "rank must be between 1 and 768, got 769"),
+        (("GPT-2", "-o", "/nowhere/x.html"), "/nowhere/x.html: No such file or directory"),
         (("--list", "--format", "csv"), "--list prints a table or json"),
     ],
 )
