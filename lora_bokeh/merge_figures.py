@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+from bokeh.core.properties import value
 from bokeh.models import ColumnDataSource, FixedTicker, HoverTool, LinearColorMapper, Range1d
 from bokeh.plotting import figure
 
-from lora_bokeh.drawing import axes, blank_figure, empty, text, themed
+from lora_bokeh.drawing import FONT, axes, blank_figure, empty, themed
 from lora_bokeh.figures import themed_palette
 from lora_bokeh.sources import rank_ticks
 
@@ -30,10 +31,11 @@ def matrix_figure(name: str, shape: tuple[int, int]) -> figure:
         "image", "x", "y", "w", "h", source=ColumnDataSource(cells), name="cells",
         color_mapper=themed_palette(LinearColorMapper(low=-1, high=1)),
     )  # fmt: skip
-    small = {"text_font_size": {"value": "11.5px"}, "text_baseline": {"value": "middle"}}
-    centred = {"text_align": {"value": "center"}}
-    text(plot, "numbers", "ink", x="x", y="y", text="text", **small, **centred)
-    text(plot, "strong-numbers", "card", x="x", y="y", text="text", **small, **centred)
+    source = empty("x", "y", "text", "colour")
+    plot.text(
+        "x", "y", "text", text_color="colour", text_align="center", text_baseline="middle",
+        text_font_size="11.5px", text_font=value(FONT), source=source, name="numbers",
+    )  # fmt: skip
     tip = [("row", "@row"), ("column", "@column"), ("value", "@image{%.6g}")]
     plot.add_tools(HoverTool(renderers=[image], tooltips=tip, formatters={"@image": "printf"}))
     return plot

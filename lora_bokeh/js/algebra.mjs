@@ -22,32 +22,30 @@ export function product(P, Q, m, p, n, { round, Array } = DOUBLE) {
   return out;
 }
 
-/** s·B·A (d × k). */
-export function updateOf({ B, A, d, k, rank, scale }, precision = DOUBLE) {
-  const s = precision.round(scale);
-  return product(B, A, d, rank, k, precision).map((x) => precision.round(s * x));
-}
-
-/** Entry by entry p + q, or p − q. */
+/** Entry by entry p + q, p − q, and s·p. */
 export const plus = (p, q, { round } = DOUBLE) => p.map((x, i) => round(x + q[i]));
 export const minus = (p, q, { round } = DOUBLE) => p.map((x, i) => round(x - q[i]));
+export const times = (s, p, { round } = DOUBLE) => p.map((x) => round(round(s) * x));
 
-/** The forward pass in a precision: x, Wx, s·B(Ax), their sum, and W′x with W′ = W + s·B·A. */
-export function forwardPass(adapter, precision = DOUBLE) {
-  const { d, k, rank } = adapter;
-  const [W, B, A, x] = [adapter.W, adapter.B, adapter.A, adapter.x].map((M) => precision.Array.from(M));
-  const s = precision.round(adapter.scale);
-  const base = product(W, x, d, k, 1, precision);
-  const update = product(B, product(A, x, rank, k, 1, precision), d, rank, 1, precision).map((v) => precision.round(s * v));
-  const weights = plus(W, updateOf({ ...adapter, B, A }, precision), precision);
-  return { x, base, update, unmerged: plus(base, update, precision), merged: product(weights, x, d, k, 1, precision) };
+/** An adapter on its weights, kept in a precision. */
+function kept(adapter, precision) {
+  const rounded = ["W", "B", "A", "x"].map((name) => [name, precision.Array.from(adapter[name])]);
+  return { ...adapter, ...Object.fromEntries(rounded) };
 }
 
-/** How far W is from W after an adapter was merged and taken out again. */
-export function unmergeError(adapter, precision = SINGLE) {
-  const [W, B, A] = [adapter.W, adapter.B, adapter.A].map((M) => precision.Array.from(M));
-  const update = updateOf({ ...adapter, B, A }, precision);
-  return greatestDifference(minus(plus(W, update, precision), update, precision), W);
+/** The weights merged: s·B·A, and W′ = W + s·B·A. */
+export function mergedWeights(adapter, precision = DOUBLE) {
+  const { W, B, A, d, k, rank, scale } = kept(adapter, precision);
+  const update = times(scale, product(B, A, d, rank, k, precision), precision);
+  return { W, update, weights: plus(W, update, precision) };
+}
+
+/** The forward pass on merged weights: x, Wx, s·B(Ax), their sum, and W′x. */
+export function forwardPass(adapter, { weights }, precision = DOUBLE) {
+  const { W, B, A, x, d, k, rank, scale } = kept(adapter, precision);
+  const base = product(W, x, d, k, 1, precision);
+  const update = times(scale, product(B, product(A, x, rank, k, 1, precision), d, rank, 1, precision), precision);
+  return { x, base, update, unmerged: plus(base, update, precision), merged: product(weights, x, d, k, 1, precision) };
 }
 
 export const greatest = (p) => p.reduce((most, x) => Math.max(most, Math.abs(x)), 0);

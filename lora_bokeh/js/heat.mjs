@@ -34,7 +34,8 @@ export function groupNames(n, side) {
 /** Replace the picture of a renderer; arrays of the page's kind are made by the one it holds. */
 export function setImage(figure, name, columns, shape, extent) {
   const kind = sourceOf(figure, name).data.image[0].constructor;
-  const images = Object.entries(columns).map(([column, values]) => [column, [values instanceof Float64Array ? new kind(values, shape) : values]]);
+  const held = (values) => [values instanceof Float64Array ? new kind(values, shape) : values];
+  const images = Object.entries(columns).map(([column, values]) => [column, held(values)]);
   setColumns(figure, name, { ...Object.fromEntries(images), ...extent });
 }
 
@@ -43,14 +44,18 @@ export class HeatView {
     this.figure = figure;
   }
 
-  /** Draw a matrix d × k from the means over its groups of rows and columns. */
-  show(means, { d, k, side, top }) {
+  /** Draw a matrix d × k from the means over its groups of rows and columns; at once if it is drawn. */
+  show(means, { d, k, side, top }, { ink, card }) {
+    const seen = [means, top, ink, this.figure.inner_width];
+    if (this.seen?.every((value, i) => value === seen[i])) return;
+    this.seen = seen;
     if (this.shape !== `${d} × ${k}`) this.fit(d, k, side);
     const extent = { x: [0.5], y: [0.5], w: [k], h: [d] };
     setImage(this.figure, "cells", { image: means, row: this.row, column: this.column }, this.size, extent);
     const mapper = this.figure.renderers.find((renderer) => renderer.name === "cells").glyph.color_mapper;
     mapper.setv({ low: -top, high: top }, QUIET);
-    this.write(means, { d, k, top });
+    const colour = (value) => (Math.abs(value) < STRONG * top ? ink : card);
+    setColumns(this.figure, "numbers", this.numbers(means, d, k, colour));
   }
 
   fit(d, k, side) {
@@ -61,19 +66,22 @@ export class HeatView {
     this.column = rows.map(() => columns);
   }
 
-  /** Numbers in the cells, where each cell is an entry and wide enough. */
-  write(means, { d, k, top }) {
+  /** Columns of the numbers in the cells, where each cell is an entry and wide enough. */
+  numbers(means, d, k, colour) {
     const wide = this.size[0] === d && this.size[1] === k && (this.figure.inner_width ?? 0) / k >= NARROWEST;
-    const cells = wide ? Array.from(means, (value, i) => ({ value, x: (i % k) + 1, y: Math.floor(i / k) + 1 })) : [];
-    const columnsOfCells = (some) => ({ x: some.map((c) => c.x), y: some.map((c) => c.y), text: some.map((c) => cellText(c.value)) });
-    const strong = ({ value }) => Math.abs(value) >= STRONG * top;
-    setColumns(this.figure, "numbers", columnsOfCells(cells.filter((cell) => !strong(cell))));
-    setColumns(this.figure, "strong-numbers", columnsOfCells(cells.filter(strong)));
+    const cells = wide ? Array.from(means) : [];
+    return {
+      x: cells.map((_, i) => (i % k) + 1),
+      y: cells.map((_, i) => Math.floor(i / k) + 1),
+      text: cells.map(cellText),
+      colour: cells.map(colour),
+    };
   }
 }
 
 /** The bar of colours from −top over 0 to top. */
 export function showScale(figure, top) {
+  if (figure.x_range.end === top) return;
   figure.x_range.setv({ start: -top, end: top }, QUIET);
   figure.below[0].ticker.setv({ ticks: [-top, -top / 2, 0, top / 2, top] }, QUIET);
   const { data } = sourceOf(figure, "scale");

@@ -2,7 +2,7 @@ import { choiceRadios } from "./choices.mjs";
 import { rankSlider } from "./controls.mjs";
 import { h, setText } from "./dom.mjs";
 import { factorsPanel, forwardPanel } from "./merge_panels.mjs";
-import { EDITABLE, inputOf, mergeSituation, roundingFacts, updateFacts } from "./merge_state.mjs";
+import { EDITABLE, inputOf, mergeFacts, mergeSituation } from "./merge_state.mjs";
 import { mergeSummary, pooledText, story, subject, untouched, updateReadout } from "./merge_words.mjs";
 import { heedSync } from "./notebook.mjs";
 import { keepPainted } from "./painting.mjs";
@@ -113,8 +113,7 @@ function build(model, data) {
 
 function show(parts, data) {
   const now = mergeSituation(data);
-  const facts = updateFacts(now);
-  const rounding = roundingFacts(now);
+  const facts = mergeFacts(now);
   parts.head.show(now, facts, data.notice);
   parts.rank.show(now);
   parts.alpha.show(now);
@@ -122,8 +121,8 @@ function show(parts, data) {
   parts.adapter.show(now.adapter);
   parts.factors.show(now);
   parts.readout.show(now, facts, now.W);
-  parts.forward.show(now, data.input.seed, facts, rounding);
-  return mergeSummary(now, facts, rounding);
+  parts.forward.show(now, data.input.seed, facts);
+  return mergeSummary(now, facts);
 }
 
 export function render({ model, data, el, view }) {

@@ -1,7 +1,6 @@
 import { h, setText } from "./dom.mjs";
 import { entryGrid } from "./grids.mjs";
-import { wayRows, roundingSentence } from "./merge_words.mjs";
-import { formatSignificant } from "./format.mjs";
+import { differenceText, roundingSentence, wayRows } from "./merge_words.mjs";
 
 const place = (name) => (row, column) => `${name} row ${row} column ${column}`;
 
@@ -51,13 +50,13 @@ export function forwardPanel([x, base, update, both], captioned, { onEntry, onDr
   const why = h("p", { class: "note" });
   const table = twoWays();
   const element = h("section", { class: "card forward", "aria-label": "forward pass" }, h("h2", {}, "Forward pass: h = Wx + s·B(Ax)"), input, bars, greatest, why, table.element);
-  const show = (now, drawn, facts, rounding) => {
+  const show = (now, drawn, facts) => {
     setText(seed, `seed ${drawn}`);
     entries.element.hidden = !now.small;
     if (now.small) entries.show(now.x, 1, now.k);
-    setText(greatest, `Greatest difference between the two: ${formatSignificant(rounding.double)} in float64, ${formatSignificant(rounding.single)} in float32.`);
-    setText(why, roundingSentence(rounding, facts));
-    table.show(wayRows(now, rounding));
+    setText(greatest, `Greatest difference between the two: ${differenceText(facts)}.`);
+    setText(why, roundingSentence(facts));
+    table.show(wayRows(now, facts));
   };
   return { element, show };
 }

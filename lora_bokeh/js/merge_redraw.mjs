@@ -1,4 +1,4 @@
-import { forwardPass, greatest, plus } from "./algebra.mjs";
+import { forwardPass, greatest, mergedWeights, plus } from "./algebra.mjs";
 import { QUIET, nameFigure, setColumns } from "./bokeh.mjs";
 import { applyColours } from "./colours.mjs";
 import { HeatView, niceCeiling, showScale } from "./heat.mjs";
@@ -15,7 +15,7 @@ const drawnOf = new WeakMap();
 function viewOf(state) {
   if (!drawnOf.has(state)) {
     const [d, k] = state.shape;
-    drawnOf.set(state, { heats: state.maps.slice(0, 3).map((map) => new HeatView(map)), W: pooled(state.frozen, d, k, SIDE) });
+    drawnOf.set(state, { heats: state.maps.slice(0, 3).map((map) => new HeatView(map)), W: pooled(state.frozen, d, k, SIDE), vectors: {} });
   }
   return drawnOf.get(state);
 }
@@ -25,19 +25,27 @@ function drawMaps(view, state, now) {
   const pictures = [view.W, update, plus(view.W, update)];
   const top = niceCeiling(Math.max(...pictures.map(greatest)));
   view.heats.forEach((heat, i) => {
-    heat.show(pictures[i], { ...now, side: SIDE, top });
+    heat.show(pictures[i], { ...now, side: SIDE, top }, state.paint.colours ?? {});
     nameFigure(state.maps[i], mapName(MAPS[i], now, top));
   });
   showScale(state.maps[3], top);
   nameFigure(state.maps[3], `Colour scale of all three, from ${-top} over 0 to ${top}.`);
 }
 
-function drawBars(state, now) {
-  const { x, base, update, unmerged, merged } = forwardPass(now);
+const same = (p, q) => p?.length === q.length && p.every((value, i) => value === q[i]);
+
+/** Draw the vectors that changed; what stands still costs no paint. */
+function drawBars(view, state, now) {
+  const { x, base, update, unmerged, merged } = forwardPass(now, mergedWeights(now));
   const series = [[x], [base], [update], [unmerged, merged]];
   const top = niceCeiling(Math.max(...series.flat().map(greatest)));
   state.bars.forEach((figure, i) => {
-    series[i].forEach((values, j) => setColumns(figure, j ? "merged" : "values", barColumns(values, series[i].length, j)));
+    series[i].forEach((values, j) => {
+      const name = j ? "merged" : "values";
+      if (same(view.vectors[BARS[i] + name], values)) return;
+      view.vectors[BARS[i] + name] = values;
+      setColumns(figure, name, barColumns(values, series[i].length, j));
+    });
     figure.x_range.setv({ start: -top, end: top }, QUIET);
     figure.below[0].ticker.setv({ ticks: [-top, 0, top] }, QUIET);
     nameFigure(figure, barsName(BARS[i], series[i][0].length, top));
@@ -62,5 +70,5 @@ export default function redraw(_args, state) {
   }
   const now = mergeSituation(state);
   drawMaps(view, state, now);
-  drawBars(state, now);
+  drawBars(view, state, now);
 }

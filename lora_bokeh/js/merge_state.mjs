@@ -1,4 +1,4 @@
-import { DOUBLE, SINGLE, forwardPass, greatest, greatestDifference, minus, norm, product, rankOf, roundingOf, scaleOf, unmergeError, updateOf } from "./algebra.mjs";
+import { DOUBLE, SINGLE, forwardPass, greatest, greatestDifference, mergedWeights, minus, norm, product, rankOf, roundingOf, scaleOf } from "./algebra.mjs";
 import { uniform } from "./draws.mjs";
 import { factorsOf } from "./starts.mjs";
 
@@ -28,25 +28,41 @@ export function mergeSituation({ frozen, shape, best, end, rank: wanted, alpha, 
   };
 }
 
-/** What is said of the update: the rank of B·A, its size, and its distance to the target. */
-export function updateFacts(now) {
-  const { d, k, rank, B, A, scale, best, W } = now;
-  const BA = product(B, A, d, rank, k);
-  const size = Math.abs(scale) * norm(BA);
-  const facts = { rank: rankOf(BA, d, k, roundingOf(now)), zero: greatest(BA) === 0, noB: greatest(B) === 0, size, share: size / (norm(W) || 1) };
-  if (!best?.complete) return facts;
+/** How far s·B·A is from the target, and how far the best of this rank is; {} without a target. */
+function distances({ d, k, rank, best }, update) {
+  if (!best?.complete) return {};
   const held = best.s.length;
   const stretched = Float64Array.from(best.U, (u, i) => u * best.s[i % held]);
   const target = product(stretched, best.Vh, d, held, k);
-  const distance = norm(minus(target, updateOf(now)));
-  return { ...facts, distance, floor: norm(Array.from(best.s).slice(rank)) };
+  return { distance: norm(minus(target, update)), floor: norm(Array.from(best.s).slice(rank)) };
 }
 
-/** What rounding does: the greatest |h − h′| in both precisions, and W merged and unmerged. */
-export function roundingFacts(now) {
-  const difference = (precision) => {
-    const { unmerged, merged } = forwardPass(now, precision);
-    return greatestDifference(unmerged, merged);
+/** What is said of the update: the rank of B·A, its size, and its distance to the target. */
+export function updateFacts(now, update) {
+  const { d, k, B, W, scale } = now;
+  const size = norm(update);
+  return {
+    rank: rankOf(update, d, k, Math.abs(scale) * roundingOf(now)),
+    zero: greatest(update) === 0,
+    noB: greatest(B) === 0,
+    size,
+    share: size / (norm(W) || 1),
+    ...distances(now, update),
   };
-  return { double: difference(DOUBLE), single: difference(SINGLE), unmerge: unmergeError(now) };
+}
+
+/** What rounding does: the greatest |h − h′| in a precision, and |W − W| after merging and back. */
+function roundingIn(now, merge, precision) {
+  const { unmerged, merged } = forwardPass(now, merge, precision);
+  return { difference: greatestDifference(unmerged, merged), back: greatestDifference(minus(merge.weights, merge.update, precision), merge.W) };
+}
+
+/** All that is computed for the readouts. */
+export function mergeFacts(now) {
+  const [double, single] = [DOUBLE, SINGLE].map((precision) => mergedWeights(now, precision));
+  return {
+    ...updateFacts(now, double.update),
+    double: roundingIn(now, double, DOUBLE),
+    single: roundingIn(now, single, SINGLE),
+  };
 }

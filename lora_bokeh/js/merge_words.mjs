@@ -54,20 +54,23 @@ export function updateReadout(now, facts) {
   ];
 }
 
+/** The greatest |h − h′| in both precisions. */
+export const differenceText = ({ double, single }) => `${formatSignificant(double.difference)} in float64, ${formatSignificant(single.difference)} in float32`;
+
 /** Why the two ways of computing h differ, or do not. */
-export function roundingSentence({ double, single }, facts) {
-  if (facts.zero) return "ΔW = 0: both ways compute Wx, bit for bit.";
-  if (double === 0 && single === 0) return "On paper the two are equal; here every rounding happens to agree.";
+export function roundingSentence({ zero, double, single }) {
+  if (zero) return "ΔW = 0: both ways compute Wx, bit for bit.";
+  if (double.difference === 0 && single.difference === 0) return "On paper the two are equal; here every rounding happens to agree.";
   return "On paper the two are equal. They add in another order, so they differ: that is rounding, and with the 29 bits fewer of float32 it is larger.";
 }
 
 /** The two ways of running an adapter, row by row: [what, unmerged, merged]. */
-export function wayRows({ d, k, rank }, rounding) {
+export function wayRows({ d, k, rank }, facts) {
   const { unmerged, merged, factors } = costs(d, k, rank);
   return [
     ["multiply–adds", `dk + r(d + k) = ${formatExact(unmerged)}`, `dk = ${formatExact(merged)}`],
     ["bytes in float32", formatExact(4 * unmerged), formatExact(4 * merged)],
-    ["another adapter", `${formatExact(factors)} numbers exchanged, W stays`, `taken out of W′, W is off by ${formatSignificant(rounding.unmerge)} (float32)`],
+    ["another adapter", `${formatExact(factors)} numbers exchanged, W stays`, `taken out of W′, W is off by ${formatSignificant(facts.single.back)} (float32)`],
   ];
 }
 
@@ -75,11 +78,11 @@ export function wayRows({ d, k, rank }, rounding) {
 export const untouched = (same, all) => `W: ${formatExact(same)} of ${formatExact(all)} entries as they were at the start.`;
 
 /** The live region: said once per settled change. */
-export function mergeSummary(now, facts, rounding) {
+export function mergeSummary(now, facts) {
   return (
     `Adapter ${now.adapter}, rank ${now.rank}, ${scaleText(now)}: rank of B A is ${facts.rank}. ` +
     `Size of the update ${formatPercent(facts.share)} of W. ` +
-    `Unmerged and merged differ by ${formatSignificant(rounding.double)} in float64, ${formatSignificant(rounding.single)} in float32.`
+    `Unmerged and merged differ by ${differenceText(facts)}.`
   );
 }
 
