@@ -146,6 +146,12 @@ def test_same_bits_in_other_processes_and_with_one_thread_of_numba(monkeypatch):
     assert bits("1") == bits("1") == bits("2")
 
 
+def test_what_rounding_leaves_in_the_basis_is_no_new_direction():
+    W = np.full((33, 34), 3, np.float32)
+    W[0, 0] = 16555
+    check_laws(W, truncated_svd(W, 20, method="power"), 20)
+
+
 def test_another_seed_gives_the_same_values():
     W = matrices.SHAPES["60×40"]
     values = [truncated_svd(W, 10, seed=seed, method="power").s for seed in range(5)]
