@@ -147,17 +147,19 @@ def published_accuracies() -> dict[str, Any]:
 
 
 def find_model(name: str) -> Model:
-    """Return the model of a name; case and punctuation do not matter.
+    """Return the model of a name, or of its beginning; case and punctuation do not matter.
 
     Raises
     ------
     ValueError
-        There is none; the sentence names the nearest.
+        There is none, or more than one; the sentence names the nearest.
     """
     known = {_plain(each): model for each, model in presets().items()}
-    if _plain(name) in known:
-        return known[_plain(name)]
-    near = [known[each].name for each in difflib.get_close_matches(_plain(name), known, 3, 0.5)]
+    wanted = _plain(name)
+    begun = [each for each in known if wanted and each.startswith(wanted)]
+    if wanted in known or len(begun) == 1:
+        return known.get(wanted) or known[begun[0]]
+    near = [known[each].name for each in begun or difflib.get_close_matches(wanted, known, 3, 0.5)]
     hint = f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(presets())}"
     raise ValueError(f"no model is called {name!r}; {hint}")
 

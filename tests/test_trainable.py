@@ -151,6 +151,11 @@ def test_preset_is_sound(model):
     assert model.source
 
 
+@pytest.mark.parametrize(("name", "model"), [("gpt2", "GPT-2"), ("mistral", "Mistral-7B")])
+def test_a_model_by_the_beginning_of_its_name(name, model):
+    assert find_model(name).name == model
+
+
 def test_published_accuracies_spend_one_budget():
     table = published_accuracies()
     model = find_model(table["model"])
@@ -184,6 +189,7 @@ def test_targets_by_their_usual_names(model, targets, names):
     [
         ({"model": "Lama2 7b"}, "no model is called 'Lama2 7b'; did you mean Llama-2-7B"),
         ({"model": "?"}, "known are Llama-2-7B, "),
+        ({"model": "BERT"}, "no model is called 'BERT'; did you mean BERT-base or BERT-large"),
         ({"model": "GPT-2", "targets": ["q"]}, "GPT-2 has no target 'q'; it has c_attn, "),
         ({"model": "GPT-2", "targets": []}, "choose at least one target of GPT-2: c_attn"),
         ({"model": "GPT-2", "rank": 0}, "rank must be at least 1, got 0"),
