@@ -17,6 +17,7 @@ from lora_bokeh.lesson.material import sources, written
 from lora_bokeh.lesson.views import LessonExplorer
 from lora_bokeh.merge import MergeExplorer
 from lora_bokeh.parameters import BudgetExplorer
+from lora_bokeh.training_explorer import TrainingExplorer
 from lora_bokeh.view import pane
 from lora_bokeh.widgets import Component
 
@@ -26,6 +27,7 @@ VIEWS = {
     "explorer": "A matrix and its ranks",
     "factorization": "Factors to scale",
     "merge": "Merge and swap",
+    "training": "Training",
     "budget": "Parameter budget",
 }
 
@@ -46,6 +48,7 @@ class LessonPage(Component):
     explorer = Child(default=None, allow_None=True, doc="LoraExplorer.")
     factorization = Child(default=None, allow_None=True, doc="FactorizationPlot.")
     merge = Child(default=None, allow_None=True, doc="MergeExplorer.")
+    training = Child(default=None, allow_None=True, doc="TrainingExplorer.")
     budget = Child(default=None, allow_None=True, doc="BudgetExplorer.")
     spectra = Child(default=None, allow_None=True, doc="Figure of four spectra.")
     needs = Child(default=None, allow_None=True, doc="Figure of the ranks that two adapters need.")
@@ -87,6 +90,7 @@ class Lesson(pn.viewable.Viewer):
         self.explorer = LessonExplorer(rank=1)
         self.factorization = FactorizationPlot(d=1024, rank=16)
         self.merge = MergeExplorer()
+        self.training = TrainingExplorer(gallery=False)
         self.budget = BudgetExplorer()
 
     def __panel__(self) -> LessonPage:

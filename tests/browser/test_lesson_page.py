@@ -47,8 +47,7 @@ def test_whole_lesson_by_keyboard_alone_offline(open_lesson):
         said = lesson.verdict.inner_text()
         assert "{" not in said
         assert lesson.spoken.inner_text() == said
-        if act["try"]["view"] != "training":
-            expect(lesson.attempt.locator(".stage")).to_be_visible()
+        expect(lesson.attempt.locator(".stage")).to_be_visible()
         lesson.press(lesson.button("Hint"))
         expect(lesson.predict.get_by_role("list", name="hints")).to_have_text(act["hints"][0])
         back_to_form(lesson, question)
