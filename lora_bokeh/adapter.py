@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import os
+import time
+from collections.abc import Callable
+from functools import partial
+from threading import Event, Thread
 from typing import Any
 
+import panel as pn
 import param
 
 from lora_bokeh import listing
@@ -16,6 +21,8 @@ from lora_bokeh.resize import Progress, silence
 from lora_bokeh.survey import Survey
 from lora_bokeh.view import pane
 from lora_bokeh.widgets import Component
+
+BETWEEN_LISTS = 0.5  # s: a list of hundreds of rows is not sent for each of them
 
 
 class AdapterExplorer(LoraExplorer):
@@ -43,8 +50,11 @@ class AdapterExplorer(LoraExplorer):
     index = param.List(default=[], constant=True, doc="Rows of the list.")
     plans = param.Dict(default={}, constant=True, doc="Resize plans of an adapter.")
     notes = param.List(default=[], constant=True, doc="What a person has to know of the file.")
+    surveying = param.Boolean(
+        default=False, constant=True, doc="Whether all matrices are being computed."
+    )
 
-    _followed = (*LoraExplorer._followed, "index", "plans", "notes")
+    _followed = (*LoraExplorer._followed, "index", "plans", "notes", "surveying")
 
     def __init__(
         self,
@@ -53,6 +63,7 @@ class AdapterExplorer(LoraExplorer):
         called: str | None = None,
         **params: Any,
     ) -> None:
+        self._leaves = Event()
         self._plan: dict[str, Any] = {}  # of an adapter
         self._survey = (
             source if isinstance(source, Survey) else Survey(source, params.get("max_rank"))
@@ -85,6 +96,9 @@ class AdapterExplorer(LoraExplorer):
         if name in self._opened:
             self.target = name
             return
+        if name in self._survey.known:
+            self._show(name)
+            return
         entry = self._survey.entries.get(name)
         if entry is None:
             raise ValueError(f"{self.source.path}: there is no matrix {name!r}")
@@ -114,11 +128,57 @@ class AdapterExplorer(LoraExplorer):
             held = {name: opened.page() for name, opened in self._opened.items()}
             self.param.update(targets=held, **self._file_state())
 
+    def survey(self) -> None:
+        """Compute every matrix in the background; the list fills as they become known."""
+        if self.surveying or self.source.is_adapter:
+            return
+        self._leaves.clear()
+        doc = pn.state.curdoc
+        hosted = doc is not None and doc.session_context is not None
+        tell = doc.add_next_tick_callback if hosted else (lambda report: report())
+        if hosted:
+            doc.on_session_destroyed(lambda _: self._leaves.set())
+        self._surveyed(True)
+        Thread(target=self._compute_all, args=(tell,), daemon=True).start()
+
+    def stop(self) -> None:
+        """End what is being computed; what is known stays on the page."""
+        self._leaves.set()
+        super().stop()
+
+    def _compute_all(self, tell: Callable[[Callable[[], Any]], Any]) -> None:
+        told = time.monotonic()
+
+        def progress(_name: str, _done: int, _total: int) -> None:
+            nonlocal told
+            if time.monotonic() - told > BETWEEN_LISTS:
+                told = time.monotonic()
+                tell(partial(self._surveyed, True))
+
+        try:
+            self._survey.run(progress, self._leaves.is_set)
+        except (OSError, ValueError) as error:
+            tell(partial(self._surveyed, False, str(error)))
+        else:
+            tell(partial(self._surveyed, False))
+
+    def _surveyed(self, running: bool, failure: str = "") -> None:
+        with self._lock, param.edit_constant(self):
+            rows = listing.rows(self.source, self._known())
+            self.param.update(index=rows, surveying=running, notice=failure or self.notice)
+
     def _keep(self) -> None:
         """Keep what was computed of the matrix that another one is to replace."""
         if self._given is not None and self._given.finished and not self._given.failure:
             self._survey.keep(self._given)
             self._shown[self._given.name] = self._survey.known[self._given.name]
+
+    def _show(self, name: str) -> None:
+        """Put on the page what is known of a matrix."""
+        self._shown[name] = self._opened[name] = self._survey.known[name]
+        with param.edit_constant(self):
+            targets = {**self.targets, name: self._shown[name].page()}
+            self.param.update(targets=targets, target=name)
 
     def _make_plans(self, called: str) -> None:
         try:
@@ -156,4 +216,7 @@ class AdapterExplorer(LoraExplorer):
     def __panel__(self) -> Component:
         shell = super().__panel__()
         shell.param.watch(lambda event: self.choose(event.new), "request")
+        shell.param.watch(
+            lambda _: self._leaves.set() if self.surveying else self.survey(), "surveys"
+        )
         return shell

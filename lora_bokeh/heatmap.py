@@ -28,18 +28,19 @@ def map_figure(layers: tuple[int, int], modules: list[str]) -> figure:
     plot.min_border_right = 12
     axes(plot, layer_ticks(first, last), "layer")
     plot.ygrid.visible = False
-    mapper = LinearColorMapper(palette=[light_palette()["zero"]], low=0, high=1)
+    nothing = "#00000000"  # of what is not known yet
+    mapper = LinearColorMapper(palette=[light_palette()["zero"]], low=0, high=1, nan_color=nothing)
     mapper.tags = [{"themed": {"palette": "sequential"}}]
-    cells = empty("layer", "module", "name", "kept", "stored", "text", "outline")
+    cells = empty("layer", "module", "name", "rank", "stored", "text", "outline")
     tiles = plot.rect(
         "layer", "module", 1, 1, source=cells, line_width="outline", name="cells",
-        fill_color={"field": "kept", "transform": mapper},
+        fill_color={"field": "rank", "transform": mapper},
     )  # fmt: skip
     themed(tiles.glyph, line_color="ink")
     style = {"text_align": {"value": "center"}, "text_baseline": {"value": "middle"}}
     size = {"text_font_size": {"value": "11.5px"}}
-    text(plot, "kept", "ink", x="layer", y="module", text="text", source=cells, **style, **size)
-    tip = "@name: rank @kept of @stored"
+    text(plot, "ranks", "ink", x="layer", y="module", text="text", source=cells, **style, **size)
+    tip = "@name: rank @rank of @stored"
     plot.add_tools(HoverTool(renderers=[tiles], tooltips=tip))
     return plot
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from lora_bokeh.formats.source import Entry, Source
 from lora_bokeh.opened import Opened, rank_for
+from lora_bokeh.rules import RULES
 from lora_bokeh.survey import name_of
 
 SHARES = (0.9, 0.95, 0.99)  # of the energy, whose ranks the list shows
@@ -22,18 +23,21 @@ def _row(entry: Entry, opened: Opened | None) -> dict[str, Any]:
     m, n = entry.shape
     known = opened is not None and opened.finished and len(opened.spectrum.s) > 0
     needs: list[int | None] = [None] * len(SHARES)
-    stable = None
+    stable = above = None
     if known and opened is not None:
         needs = [rank_for(share, opened.spectrum) for share in SHARES]
+        if opened.floor is not None:
+            above = RULES["rounding_floor"](opened.spectrum, opened.floor.edge).rank
         stable = float((opened.spectrum.frobenius_norm / opened.spectrum.s[0]) ** 2 or 0.0)
     return {
         "name": name_of(entry),
         "shape": [m, n],
         "rank": entry.rank,
-        "scale": entry.scale,
+        "scale": entry.scale if entry.kind == "pair" else None,
         "parameters": entry.rank * (m + n) if entry.rank else m * n,
         "needs": needs,
         "stable": stable,
+        "above": above,
         "place": None if entry.layer is None else [entry.layer, entry.module or "–"],
     }
 

@@ -48,7 +48,7 @@ class Opened:
         floor: RoundingError | None = None,
     ) -> None:
         self.name = name
-        self._floor = floor
+        self.floor = floor
         self._story = story
         self._texture_side = texture_side
         self._computation = computation(matrix, max_rank)
@@ -115,12 +115,12 @@ class Opened:
             story=self.story(),
             last=self.last,
             texture_side=self._texture_side,
-            floor=self._floor,
+            floor=self.floor,
         )
 
     def growth(self) -> dict[str, Any]:
         """Return what changes as it is computed."""
-        new = growing(self.spectrum, self.last, self._floor)
+        new = growing(self.spectrum, self.last, self.floor)
         return {"name": self.name, "story": self.story(), **new}
 
     def progress(self) -> dict[str, Any]:

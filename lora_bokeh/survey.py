@@ -9,6 +9,7 @@ from threading import Lock
 from typing import Any
 
 from lora_bokeh.formats.source import Entry, Source
+from lora_bokeh.jobs import PLACES
 from lora_bokeh.loaders import SourceError, open_source
 from lora_bokeh.opened import Opened
 from lora_bokeh.plans import plans
@@ -25,6 +26,11 @@ def name_of(entry: Entry) -> str:
     return entry.name or "W"
 
 
+def never() -> bool:
+    """Stop at nothing."""
+    return False
+
+
 class Kept(Opened):
     """A target that was computed and whose matrix is let go: what the page holds of it stays.
 
@@ -39,6 +45,7 @@ class Kept(Opened):
     def __init__(self, opened: Opened, again: Callable[[], Opened] | None = None) -> None:
         self._again = again
         self.name = opened.name
+        self.floor = opened.floor
         self._spectrum, self._last, self._page = opened.spectrum, opened.last, opened.page()
 
     @property
@@ -148,13 +155,15 @@ class Survey:
         except (TypeError, ValueError) as error:
             raise SourceError(self.source.path, f"{name!r}: {error}") from None
 
-    def run(self, progress: Progress = silence) -> None:
+    def run(self, progress: Progress = silence, stop: Callable[[], bool] = never) -> None:
         """Compute what is not known; no more than one matrix is held at a time.
 
         Parameters
         ----------
         progress : callable, optional
             Called when a matrix is done, with its name, how many are, and of how many.
+        stop : callable, optional
+            Asked before each matrix whether to go no further.
 
         Raises
         ------
@@ -162,7 +171,9 @@ class Survey:
             As :meth:`read` does.
         """
         for done, name in enumerate(self.entries, 1):
-            with self._lock:
+            if stop():
+                return
+            with PLACES, self._lock:
                 if name not in self._known:
                     opened = self.read(name)
                     opened.finish()

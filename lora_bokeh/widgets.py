@@ -71,6 +71,8 @@ class Shell(Component):
     extensions = param.Integer(default=0, doc="Counts the clicks on more ranks.")
     hosted = param.Boolean(default=True, doc="Whether there is a Python to compute more.")
     index = param.List(default=[], doc="Rows of the list of matrices, of a file with many.")
+    surveys = param.Integer(default=0, doc="Counts the clicks on compute all, and on its stop.")
+    surveying = param.Boolean(default=False, doc="Whether all matrices are being computed.")
     notes = param.List(default=[], doc="What a person has to know of the file, in sentences.")
     request = param.String(default="", doc="Name of a matrix to read and show.")
     plans = param.Dict(default={}, doc="Ways to choose a rank for each, and what they come to.")
@@ -90,6 +92,7 @@ class Shell(Component):
     _draws = "redraw.mjs"
     _redrawn_on = (
         *("rank", "metric", "target", "targets", "d", "k", "show_full_matrix", "kept", "paint"),
+        "index",
     )
 
     _esm = bundle("shell.mjs")

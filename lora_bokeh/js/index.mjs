@@ -9,13 +9,14 @@ const number = (value) => (value === null || value === undefined ? "–" : Strin
 export const COLUMNS = [
   { title: "matrix", key: (row) => row.name, text: (row) => row.name },
   { title: "shape", key: (row) => row.shape[0] * row.shape[1], text: (row) => row.shape.join(" × ") },
-  { title: "r", key: (row) => row.rank, text: (row) => number(row.rank), hint: "rank stored" },
-  { title: "scale", key: (row) => row.scale, text: (row) => formatSignificant(row.scale), hint: "s of ΔW = s·B·A" },
+  { title: "r", key: (row) => row.rank, text: (row) => number(row.rank), hint: "rank stored", optional: true },
+  { title: "scale", key: (row) => row.scale, text: (row) => formatSignificant(row.scale), hint: "s of ΔW = s·B·A", optional: true },
   { title: "90 %", key: (row) => row.needs[0], text: (row) => number(row.needs[0]), hint: "rank for 90 % of the energy" },
   { title: "95 %", key: (row) => row.needs[1], text: (row) => number(row.needs[1]), hint: "rank for 95 % of the energy" },
   { title: "99 %", key: (row) => row.needs[2], text: (row) => number(row.needs[2]), hint: "rank for 99 % of the energy" },
   { title: "stable", key: (row) => row.stable, text: (row) => (row.stable === null ? "–" : row.stable.toFixed(1)), hint: "stable rank ‖W‖²_F/σ₁²" },
-  { title: "plan", key: (row) => row.planned, text: (row) => number(row.planned), hint: "rank that the resize plan keeps" },
+  { title: "floor", key: (row) => row.above, text: (row) => number(row.above), hint: "rank above the rounding floor", optional: true },
+  { title: "plan", key: (row) => row.planned, text: (row) => number(row.planned), hint: "rank that the resize plan keeps", optional: true },
 ];
 
 /** Text is compared by its words and numbers ("layer.10" after "layer.9"); unknowns come last. */
@@ -35,6 +36,12 @@ export function selectRows(rows, search, column, descending) {
   return descending ? sorted.reverse() : sorted;
 }
 
+/** Which columns have something to say of any row: an adapter has a plan, a difference a floor. */
+export function shownColumns(rows) {
+  const says = ({ key, optional }) => !optional || rows.some((row) => key(row) !== null && key(row) !== undefined);
+  return COLUMNS.map(says);
+}
+
 /** How many matrices are listed, and what they hold in all. */
 export function indexSummary(rows, found) {
   const parameters = rows.reduce((sum, row) => sum + row.parameters, 0);
@@ -42,38 +49,51 @@ export function indexSummary(rows, found) {
   return `${count} matrices, ${formatCount(parameters)} parameters in the file`;
 }
 
-function listRow(row, chosen, onChoose) {
-  const choose = h("button", { type: "button", class: "choose", "aria-pressed": String(chosen), onclick: () => onChoose(row.name) }, row.name);
-  const cells = COLUMNS.slice(1).map((column) => h("td", {}, column.text(row)));
+function listRow(row, { chosen, there, columns }, onChoose) {
+  const title = there ? null : "not computed: this file holds no curve of it";
+  const choose = h("button", { type: "button", class: "choose", disabled: !there, title, "aria-pressed": String(chosen), onclick: () => onChoose(row.name) }, row.name);
+  const cells = COLUMNS.map((column, i) => columns[i] && h("td", {}, column.text(row))).slice(1).filter(Boolean);
   return h("tr", { class: chosen ? "chosen" : null }, h("th", { scope: "row" }, choose), ...cells);
 }
 
 /** The list itself, with its search field and sortable headings. */
-export function indexPanel(onChoose) {
-  let [rows, target, column, descending] = [[], "", null, false];
+export function indexPanel(onChoose, onSurvey) {
+  let [rows, state, column, descending] = [[], null, null, false];
   const search = h("input", { type: "search", placeholder: "search names", "aria-label": "search matrices", oninput: () => draw() });
   const count = h("span", { class: "count" });
+  const survey = h("button", { type: "button", onclick: onSurvey });
   const body = h("tbody");
   const sort = (i) => { [column, descending] = column === i ? [i, !descending] : [i, false]; draw(); };
   const heads = COLUMNS.map(({ title, hint }, i) => h("th", { scope: "col", title: hint }, h("button", { type: "button", onclick: () => sort(i) }, title)));
   const table = h("table", {}, h("thead", {}, h("tr", {}, ...heads)), body);
   const notes = h("ul", { class: "notes" });
   const list = h("div", { class: "list", tabindex: "0", role: "group", "aria-label": "list of matrices" }, table);
-  const element = h("section", { class: "card index", "aria-label": "matrices" }, h("h2", {}, "Matrices in the file"), h("div", { class: "search" }, search, count), list, notes);
+  const element = h("section", { class: "card index", "aria-label": "matrices" }, h("h2", {}, "Matrices in the file"), h("div", { class: "search" }, search, count, survey), list, notes);
   const draw = () => {
     const found = selectRows(rows, search.value, column ?? 0, descending);
     const shown = column === null ? rows.filter((row) => found.includes(row)) : found;
-    body.replaceChildren(...shown.map((row) => listRow(row, row.name === target, onChoose)));
-    heads.forEach((head, i) => head.setAttribute("aria-sort", i !== column ? "none" : descending ? "descending" : "ascending"));
+    const columns = shownColumns(rows);
+    const how = (row) => ({ chosen: row.name === state.target, there: state.hosted || row.name in state.targets, columns });
+    body.replaceChildren(...shown.map((row) => listRow(row, how(row), onChoose)));
+    heads.forEach((head, i) => {
+      head.hidden = !columns[i];
+      head.setAttribute("aria-sort", i !== column ? "none" : descending ? "descending" : "ascending");
+    });
     setText(count, indexSummary(rows, shown));
   };
-  const show = (state, planned) => {
+  const drawSurvey = () => {
+    const known = rows.filter((row) => row.stable !== null).length;
+    survey.hidden = !state.hosted || (known === rows.length && !state.surveying);
+    setText(survey, state.surveying ? `Stop: ${formatExact(known)} of ${formatExact(rows.length)} computed` : "Compute all");
+  };
+  const show = (model, planned) => {
+    state = model;
     rows = state.index.map((row, i) => ({ ...row, planned: planned?.[i] ?? null }));
-    target = state.target;
     notes.replaceChildren(...state.notes.map((note) => h("li", {}, note)));
     const focused = list.getRootNode().activeElement?.textContent;
     const chosen = document.activeElement && list.contains(list.getRootNode().activeElement);
     draw();
+    drawSurvey();
     if (chosen) [...body.querySelectorAll("button")].find((button) => button.textContent === focused)?.focus();
   };
   return { element, show };

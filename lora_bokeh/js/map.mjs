@@ -1,19 +1,27 @@
 import { QUIET, nameFigure, setColumns, sourceOf } from "./bokeh.mjs";
 
-// The heat map layer × module of the rank each matrix keeps, in a Bokeh figure.
+// The heat map layer × module: the rank that a plan keeps of each matrix, else the rank it needs.
+
+const USUAL = 1; // of a row's needs: the rank for 95 % of the energy
+
+/** What the map shows: its title, and a rank for each row, NaN where it is not known. */
+export function mapRanks(rows, kept, planned) {
+  if (planned) return { title: "Rank kept", ranks: rows.map((_, i) => kept[i] ?? NaN) };
+  return { title: "Rank for 95 % of the energy", ranks: rows.map((row) => row.needs[USUAL] ?? NaN) };
+}
 
 /** Columns of the cells: one for each matrix that has a place; text only where cells are wide. */
-export function mapCells(rows, kept, chosen, width, layers) {
-  const placed = rows.map((row, i) => ({ ...row, kept: kept[i] })).filter((row) => row.place);
+export function mapCells(rows, ranks, chosen, width, layers) {
+  const placed = rows.map((row, i) => ({ ...row, shown: ranks[i] })).filter((row) => row.place);
   const wide = width / Math.max(layers, 1) >= 22;
   return {
     layer: placed.map((row) => row.place[0]),
     module: placed.map((row) => row.place[1]),
     name: placed.map((row) => row.name),
-    kept: placed.map((row) => row.kept),
+    rank: placed.map((row) => row.shown),
     stored: placed.map((row) => row.rank ?? Math.min(...row.shape)),
-    text: placed.map((row) => (wide ? String(row.kept ?? "") : "")),
-    outline: placed.map((row) => (row.name === chosen ? 3 : 0.5)),
+    text: placed.map((row) => (wide && Number.isFinite(row.shown) ? String(row.shown) : "")),
+    outline: placed.map((row) => (row.name === chosen ? 3 : wide ? 0.5 : 0)),
   };
 }
 
@@ -22,14 +30,15 @@ export class MapView {
     this.figure = figure;
   }
 
-  show(rows, kept, chosen) {
+  show({ index, kept, target, plans }) {
+    const { title, ranks } = mapRanks(index, kept, Boolean(plans.ways));
     const layers = this.figure.x_range.end - this.figure.x_range.start;
-    const data = mapCells(rows, kept, chosen, this.figure.inner_width ?? 0, layers);
+    const data = mapCells(index, ranks, target, this.figure.inner_width ?? 0, layers);
     setColumns(this.figure, "cells", data);
-    const ranks = data.kept.filter(Number.isFinite);
-    const [low, high] = ranks.length ? [Math.min(...ranks), Math.max(...ranks)] : [0, 1];
-    const label = `Rank kept by layer and module: from ${low} to ${high}, ${data.name.length} matrices.`;
-    nameFigure(this.figure, label);
+    const known = data.rank.filter(Number.isFinite);
+    const [low, high] = known.length ? [Math.min(...known), Math.max(...known)] : [0, 1];
+    const count = known.length < data.rank.length ? `${known.length} of ${data.rank.length}` : data.rank.length;
+    nameFigure(this.figure, `${title} by layer and module: from ${low} to ${high}, ${count} matrices.`);
     const mapper = this.figure.renderers.find((r) => r.name === "cells").glyph.fill_color.transform;
     mapper.setv({ low: 0, high: Math.max(high, 1) }, QUIET);
   }

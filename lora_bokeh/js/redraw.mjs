@@ -39,6 +39,6 @@ export default function redraw(_args, state) {
     showFull: state.show_full_matrix,
     transition: state.transition.factors,
   });
-  views.map?.show(state.index, state.kept, state.target);
+  views.map?.show(state);
   if (now.curve) views.curve?.show(now, { transition: state.transition.curve });
 }

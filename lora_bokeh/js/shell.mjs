@@ -2,7 +2,7 @@ import { clamp, situation } from "./arithmetic.mjs";
 import { metricRadios, rankSlider, sizeSlider, targetChooser } from "./controls.mjs";
 import { h } from "./dom.mjs";
 import { indexPanel } from "./index.mjs";
-import { matrixAt } from "./map.mjs";
+import { mapRanks, matrixAt } from "./map.mjs";
 import { figureCard, headPanel, progressPanel, readoutPanel } from "./panels.mjs";
 import { keepHistory } from "./keeping.mjs";
 import { POSITIVE, WHOLE, among } from "./link.mjs";
@@ -59,8 +59,8 @@ function build(model, data) {
     target: model.curve && targetChooser((target) => change(data, { target })),
     factors: model.factors && figureCard("factors", "The update and its factors, to scale", model.get_child("factors")),
     curve: model.curve && figureCard("curve", "Reconstruction residual by rank", model.get_child("curve")),
-    index: indexPanel((name) => choose(data, name)),
-    map: model.map && figureCard("map", "Rank kept, by layer and module", model.get_child("map")),
+    index: indexPanel((name) => choose(data, name), () => { model.surveys += 1; }),
+    map: model.map && figureCard("map", `${mapRanks([], [], Boolean(model.plans.ways)).title}, by layer and module`, model.get_child("map")),
     plan: planPanel(`plan-${++instances}`, (kept) => data.setv({ kept }, { sync: false })),
     readout: readoutPanel(),
     rules: rulesPanel((rank) => change(data, { rank })),
@@ -120,7 +120,7 @@ export function render({ model, data, el, view }) {
   const update = () => parts.status.show(summary(show(parts, model)));
   parts.status.say(summary(show(parts, model)));
   model.on("growth", () => grow(data));
-  model.on(["progress", "index", "notes", "plans", "kept", "rank", "metric", "target", "targets", "d", "k", "notice", "alpha", "heading", "show_parameter_count"], update);
+  model.on(["progress", "surveying", "index", "notes", "plans", "kept", "rank", "metric", "target", "targets", "d", "k", "notice", "alpha", "heading", "show_parameter_count"], update);
   if (model.curve) followPointer(data, model.curve);
   model.map?.on_event("tap", (event) => {
     const target = matrixAt(event, model.map);

@@ -94,6 +94,62 @@ def test_matrix_without_a_floor_has_no_line_and_no_rule(tmp_path, open_tab):
     assert "Rounding floor" not in explorer.readouts()
 
 
+def listed(explorer: ExplorerPage) -> dict[str, list[str]]:
+    """Return the list: name → what its row says of it."""
+    rows = explorer.root.get_by_role("region", name="matrices").locator("tbody tr").all()
+    return {
+        row.get_by_role("rowheader").inner_text().strip("▸ "): row.locator("td").all_inner_texts()
+        for row in rows
+    }
+
+
+def needs(entry) -> list[int]:
+    """Return the ranks for 90, 95 and 99 % of the energy, and the rank above the floor."""
+    s = np.linalg.svd(entry.read().astype(float), compute_uv=False)
+    shares = np.cumsum(s**2) / np.sum(s**2)
+    above = int(np.sum(s > entry.rounding_error().edge))
+    return [*(int(np.argmax(shares >= t)) + 1 for t in (0.9, 0.95, 0.99)), above]
+
+
+def test_file_holds_what_was_computed_and_says_what_was_not(report, delta):
+    explorer = report()
+    first, *others = delta.entries
+    rows = listed(explorer)
+    assert [int(rows[first.name][i]) for i in (1, 2, 3, 5)] == needs(first)
+    for entry in others:
+        assert rows[entry.name][1:] == ["–"] * 5
+        expect(explorer.root.get_by_role("button", name=entry.name)).to_be_disabled()
+    expect(explorer.root.get_by_role("button", name="Compute all")).to_be_hidden()
+
+
+def test_file_of_all_holds_every_curve(delta, tmp_path, open_tab):
+    view = AdapterExplorer(delta)
+    view.read_all()
+    save_html(view, tmp_path / "all.html")
+    explorer = ExplorerPage(open_tab(tmp_path / "all.html", reduced_motion="reduce").page)
+    rows = listed(explorer)
+    for entry in delta.entries:
+        assert [int(rows[entry.name][i]) for i in (1, 2, 3, 5)] == needs(entry)
+    ranks = explorer.drawn("map", "cells")["rank"]
+    assert ranks == [needs(entry)[1] for entry in delta.entries]
+    explorer.root.get_by_role("button", name=delta.entries[2].name).click()
+    floor = delta.entries[2].rounding_error().frobenius
+    assert explorer.drawn("curve", "floor")["y"] == pytest.approx([floor])
+
+
+def test_served_page_computes_all_when_asked(delta, serve_view, open_tab):
+    explorer = ExplorerPage(open_tab(serve_view(lambda: AdapterExplorer(delta))).page)
+    survey = explorer.root.get_by_role("button", name="Compute all")
+    survey.click()
+    expect(survey).to_be_hidden()
+    expect(explorer.root.get_by_role("region", name="matrices").get_by_text("–")).to_have_count(0)
+    rows = listed(explorer)
+    for entry in delta.entries:
+        assert [int(rows[entry.name][i]) for i in (1, 2, 3, 5)] == needs(entry)
+    explorer.root.get_by_role("button", name=delta.entries[1].name).click()
+    expect(explorer.root.get_by_text(f"{delta.entries[1].name} · 96 × 64")).to_be_visible()
+
+
 @pytest.fixture
 def place(open_tab):
     """Return the box that the name of a floor takes beside a curve, of those offered."""
