@@ -14,7 +14,9 @@ import panel as pn
 import param
 
 from lora_bokeh.answers import THRESHOLDS, page_rules
+from lora_bokeh.closer import look_closer
 from lora_bokeh.figures import curve_figure, factors_figure
+from lora_bokeh.inside import inside_figures
 from lora_bokeh.matrix import check_matrix
 from lora_bokeh.opened import Opened, opened_gallery
 from lora_bokeh.sources import curve_source
@@ -165,11 +167,14 @@ class RankExplorer(View):
         with self._lock:
             if opened is not self._given:
                 return
-            growth = opened.growth()
-            self.targets[opened.name].update(growth)  # for pages still to be opened
+            growth, terms = opened.growth(), opened.new_terms()
+            held = {**growth, "inside": opened.inside()}
+            self.targets[opened.name].update(held)  # for pages still to be opened
             with param.edit_constant(self):
                 self.param.update(
-                    growth=growth, progress=opened.progress(), notice=opened.failure or self.notice
+                    growth={**growth, "terms": terms},
+                    progress=opened.progress(),
+                    notice=opened.failure or self.notice,
                 )
 
     @param.depends("target", watch=True)
@@ -189,6 +194,7 @@ class RankExplorer(View):
             "heading": self._heading,
             "transition": {"factors": self.transition and "smooth", "curve": self.transition},
             "curve": pane(figure),
+            "inside": [pane(figure) for figure in inside_figures()],
         }
 
     def __panel__(self) -> Shell:
@@ -196,6 +202,7 @@ class RankExplorer(View):
         shell.settle = self.wait
         shell.param.watch(lambda _: self.stop(), "cancels")
         shell.param.watch(lambda _: self.extend(), "extensions")
+        shell.param.watch(lambda event: look_closer(shell, self._opened, event.new), "look")
         return shell
 
 

@@ -25,13 +25,14 @@ def factors_figure() -> figure:
     plot = blank_figure("factors", FACTORS_HEIGHT, Range1d(0, 640), Range1d(FACTORS_HEIGHT, 0))
     plot.axis.visible = False
     plot.grid.visible = False
-    mapper = themed_palette(LinearColorMapper(low=0, high=254))
-    image = empty("image", "x", "y", "w", "h")
-    plot.image("image", "x", "y", "w", "h", source=image, color_mapper=mapper, name="texture")
+    _pictures(plot, "texture")
     full = _blocks(plot, "full", fill_color=None, line_width=1)
     themed(full.glyph, line_color="muted")
-    factors = _blocks(plot, "factors", line_width=1.5)
-    themed(factors.glyph, fill_color="accent-soft", line_color="accent")
+    factors = _blocks(plot, "factors", line_color=None)
+    themed(factors.glyph, fill_color="accent-soft")
+    _pictures(plot, "pictures", level="glyph")
+    outline = _blocks(plot, "outlines", factors.data_source, fill_color=None, line_width=1.5)
+    themed(outline.glyph, line_color="accent")
     centred = {"text_align": {"value": "center"}}
     name_style = {"x": "middle", "y": "above", "text": "name", "text_font_size": {"value": "16px"}}
     bold = {"text_font_style": {"value": "bold"}}
@@ -48,6 +49,15 @@ def factors_figure() -> figure:
     return plot
 
 
+def _pictures(plot: figure, name: str, level: str = "image") -> None:
+    """Draw what is in the blocks, on a scale that the page centres at zero."""
+    mapper = themed_palette(LinearColorMapper(low=-1, high=1))
+    source = empty("image", "x", "y", "w", "h")
+    plot.image(
+        "image", "x", "y", "w", "h", source=source, color_mapper=mapper, name=name, level=level
+    )
+
+
 def themed_palette(mapper: LinearColorMapper) -> LinearColorMapper:
     """Give a mapper the diverging palette when the page paints; until then a neutral one."""
     mapper.palette = [light_palette()["zero"]]
@@ -55,8 +65,10 @@ def themed_palette(mapper: LinearColorMapper) -> LinearColorMapper:
     return mapper
 
 
-def _blocks(plot: figure, name: str, **style: Any) -> Model:
-    source = empty("x", "y", "right", "bottom", "name", "dims", "count")
+def _blocks(
+    plot: figure, name: str, source: ColumnDataSource | None = None, **style: Any
+) -> Model:
+    source = source or empty("x", "y", "right", "bottom", "name", "dims", "count")
     return plot.quad(
         left="x", right="right", top="y", bottom="bottom", source=source, name=name, **style
     )

@@ -40,6 +40,8 @@ class Computation:
     ----------
     spectrum : Spectrum
         What is known now; replaced, never changed, so that any thread may read it.
+    factors : tuple of ndarray
+        U (m, k), s (k,) and Vh (k, n) of what is known, likewise.
     failure : str
         Why it ended before its time, if it did.
 
@@ -51,9 +53,9 @@ class Computation:
 
     def __init__(self, matrix: Any, max_rank: int | None = None) -> None:
         self._stop = threading.Event()
-        self._steps = svd_steps(matrix, max_rank, stop=self._stop)
+        self._steps = svd_steps(matrix, max_rank, stop=self._stop, vectors=True)
         self.matrix = matrix if isinstance(matrix, LowRank) else np.asarray(matrix)
-        self.spectrum: Spectrum = spectrum_so_far(self._steps)
+        self._look()
         self.failure = ""
         self._lock = threading.Lock()
         self._listeners: list[Report] = []
@@ -130,9 +132,17 @@ class Computation:
 
     def _report(self) -> None:
         if not self._steps.stopped:  # what a stopped iteration adds has not converged
-            self.spectrum = spectrum_so_far(self._steps)
+            self._look()
         for report in tuple(self._listeners):
             report()
+
+    def _look(self) -> None:
+        """Take a snapshot of what is known."""
+        self.spectrum: Spectrum = spectrum_so_far(self._steps)
+        m, n = self.spectrum.shape
+        none = np.zeros((m, 0)), np.zeros((0, n))
+        U, Vh = self._steps.factors() if len(self.spectrum.s) else none
+        self.factors = U, self.spectrum.s, Vh
 
 
 _shared: WeakValueDictionary[tuple[int, int | None], Computation] = WeakValueDictionary()

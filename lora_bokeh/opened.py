@@ -8,9 +8,11 @@ from typing import Any
 
 from lora_bokeh.jobs import computation
 from lora_bokeh.lora import break_even_rank
+from lora_bokeh.pictures import Pictures
+from lora_bokeh.pooled import Region
 from lora_bokeh.rounding import RoundingError
 from lora_bokeh.rules import RULES
-from lora_bokeh.sources import TEXTURE_SIDE, growing, page_target, shown_ranks
+from lora_bokeh.sources import growing, page_target, shown_ranks
 from lora_bokeh.spectrum import Spectrum
 from lora_bokeh.targets import gallery
 
@@ -31,8 +33,8 @@ class Opened:
         How many singular values to compute.
     story : str, optional
         Its story in one line. Default: how many ranks hold 90 % of the energy.
-    texture_side : int, default 96
-        Size of its picture in pixels, at most.
+    side : int, optional
+        Rows and columns of its pictures, at most. Default: as many as fit a page.
     floor : RoundingError, optional
         What rounding in storage adds to the matrix.
     """
@@ -44,16 +46,16 @@ class Opened:
         max_rank: int | None = None,
         *,
         story: str = "",
-        texture_side: int = TEXTURE_SIDE,
+        side: int | None = None,
         floor: RoundingError | None = None,
     ) -> None:
         self.name = name
         self.floor = floor
         self._story = story
-        self._texture_side = texture_side
         self._computation = computation(matrix, max_rank)
         if self._computation.brief and not self._computation.finished:
             self._computation.run()
+        self._pictures = Pictures(self._computation, side)
         self._report: Callable[[], object] | None = None
         self._left: Spectrum | None = None  # what was known when the view stopped listening
 
@@ -107,21 +109,32 @@ class Opened:
 
     def page(self) -> dict[str, Any]:
         """Return all that the page holds of it."""
-        matrix = self._computation.matrix
         return page_target(
             self.name,
-            matrix,
+            self._computation.matrix,
             self.spectrum,
             story=self.story(),
             last=self.last,
-            texture_side=self._texture_side,
+            inside=self.inside(),
             floor=self.floor,
         )
+
+    def inside(self) -> dict[str, Any]:
+        """Return its pictures as the page holds them."""
+        return self._pictures.page()
 
     def growth(self) -> dict[str, Any]:
         """Return what changes as it is computed."""
         new = growing(self.spectrum, self.last, self.floor)
         return {"name": self.name, "story": self.story(), **new}
+
+    def new_terms(self) -> dict[str, Any]:
+        """Return what is new of its pictures since this was asked, see :class:`Pictures`."""
+        return self._pictures.growth()
+
+    def closer(self, region: Region) -> dict[str, Any] | None:
+        """Return a region of its pictures in more detail."""
+        return self._pictures.closer(region)
 
     def progress(self) -> dict[str, Any]:
         """Return how far the computation has come, for the page's progress bar."""

@@ -1,4 +1,4 @@
-"""From a spectrum and its matrix to what the page holds: curves, textures, plain facts.
+"""From a spectrum and its matrix to what the page holds: curves, pictures, plain facts.
 
 Each target becomes one dict. The active one also fills the ColumnDataSource of the first paint;
 the page keeps the dicts, so that choosing another target needs no server.
@@ -12,12 +12,9 @@ import numpy as np
 from bokeh.models import ColumnDataSource
 
 from lora_bokeh.answers import answers
-from lora_bokeh.lora import LowRank, break_even_rank
+from lora_bokeh.lora import break_even_rank
 from lora_bokeh.rounding import RoundingError
 from lora_bokeh.spectrum import Spectrum
-
-TEXTURE_SIDE = 96  # px: the picture of ΔW inside its block is pooled to at most this
-ZERO = 127  # the texture's level for zero, of 0 … 254
 
 
 def shown_ranks(spectrum: Spectrum, wanted: int | None = None) -> int:
@@ -65,34 +62,13 @@ def rank_ticks(last: int) -> list[int]:
     return sorted({1, *between, last})
 
 
-def texture(matrix: Any, side: int = TEXTURE_SIDE) -> np.ndarray:
-    """Return a picture of a matrix: block means, levels 0 … 254 with zero at 127, uint8.
-
-    Parameters
-    ----------
-    matrix : array_like of shape (m, n) or LowRank
-        A LowRank is pooled factor by factor: means commute with the product.
-    side : int, default 96
-        Rows and columns of the picture, at most.
-    """
-    if isinstance(matrix, LowRank):
-        pooled = _pool_rows(matrix.B, side) @ _pool_rows(matrix.A.T, side).T
-    else:
-        pooled = _pool_rows(_pool_rows(np.asarray(matrix), side).T, side).T
-    peak = np.abs(pooled).max()
-    return np.rint(ZERO + ZERO * pooled / peak if peak > 0 else ZERO + pooled).astype(np.uint8)
-
-
-def _pool_rows(matrix: np.ndarray, side: int) -> np.ndarray:
-    """Return the means of at most ``side`` groups of rows, in float64."""
-    groups = np.array_split(np.arange(len(matrix)), min(len(matrix), side))
-    return np.stack([matrix[g[0] : g[-1] + 1].mean(axis=0, dtype=np.float64) for g in groups])
-
-
 def speckle(side: int = 40, seed: int = 0) -> np.ndarray:
-    """Return the picture of a ΔW of which only the shape is known: every entry in play, muted."""
-    levels = np.random.default_rng(seed).integers(-ZERO // 3, ZERO // 3, (side, side))
-    return (ZERO + levels).astype(np.uint8)
+    """Return the picture of a ΔW of which only the shape is known: every entry in play, muted.
+
+    Its levels are int8, of a scale from −127 to 127.
+    """
+    third = np.iinfo(np.int8).max // 3
+    return np.random.default_rng(seed).integers(-third, third + 1, (side, side), dtype=np.int8)
 
 
 def growing(spectrum: Spectrum, last: int, floor: RoundingError | None = None) -> dict[str, Any]:
@@ -111,12 +87,13 @@ def page_target(  # noqa: PLR0913 - all but three are by keyword
     *,
     story: str = "",
     last: int | None = None,
-    texture_side: int = TEXTURE_SIDE,
+    inside: dict[str, Any] | None = None,
     floor: RoundingError | None = None,
 ) -> dict[str, Any]:
     """Return all that the page holds of one target; the rank axis goes from 1 to ``last``.
 
-    ``floor`` is what rounding in storage adds to the matrix: by metric, the norm expected of it.
+    ``inside`` are its pictures, see :class:`lora_bokeh.pictures.Pictures`; ``floor`` is what
+    rounding in storage adds to the matrix: by metric, the norm expected of it.
     """
     return {
         "name": name,
@@ -125,7 +102,7 @@ def page_target(  # noqa: PLR0913 - all but three are by keyword
         "dtype": str(spectrum.dtype),
         "scale": getattr(matrix, "scale", 1.0),
         "break_even": break_even_rank(*spectrum.shape),
-        "texture": texture(matrix, texture_side),
+        "inside": inside,
         "floor": floor and {"frobenius": floor.frobenius, "spectral": floor.edge},
         **growing(spectrum, last or shown_ranks(spectrum), floor),
     }

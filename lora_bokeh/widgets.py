@@ -8,7 +8,7 @@ from typing import Any
 import panel as pn
 import param
 from bokeh.models import CustomJS
-from panel.custom import Child, JSComponent
+from panel.custom import Child, Children, JSComponent
 
 from lora_bokeh.assets import bundle, stylesheet
 
@@ -88,12 +88,16 @@ class Shell(Component):
     factors = Child(default=None, allow_None=True, doc="Figure of ΔW = B · A.")
     curve = Child(default=None, allow_None=True, doc="Figure of the residual curve.")
     map = Child(default=None, allow_None=True, doc="Heat map of the ranks kept.")
+    inside = Children(default=[], doc="Heat maps of ΔW, W_r, the error, B and A.")
+    look = param.Dict(default={}, doc="Region of the heat maps that the page wants in detail.")
+    closer = param.Dict(default={}, doc="That region, when it is there.")
 
     _draws = "redraw.mjs"
     _redrawn_on = (
-        *("rank", "metric", "target", "targets", "d", "k", "show_full_matrix", "kept", "paint"),
+        *("rank", "metric", "target", "targets", "d", "k", "show_full_matrix", "kept", "closer"),
+        "paint",
         "index",
     )
 
     _esm = bundle("shell.mjs")
-    _stylesheets = [stylesheet("palette.css", "shell.css", "file.css")]  # noqa: RUF012
+    _stylesheets = [stylesheet("palette.css", "shell.css", "file.css", "inside.css")]  # noqa: RUF012

@@ -6,7 +6,7 @@ import time
 import numpy as np
 import pytest
 
-from lora_bokeh import LoraExplorer, LowRank, RankExplorer, spectrum
+from lora_bokeh import LoraExplorer, LowRank, RankExplorer, spectrum, truncated_svd
 from lora_bokeh.jobs import Computation, computation
 
 
@@ -31,7 +31,7 @@ def test_it_grows_in_the_background_to_the_spectrum():
     work.wait()
     assert known == sorted(known)
     assert known[-1] == 32
-    np.testing.assert_array_equal(work.spectrum.s, spectrum(matrix, 32).s)
+    np.testing.assert_array_equal(work.spectrum.s, truncated_svd(matrix, 32).s)
 
 
 def test_the_last_to_leave_ends_it_and_the_next_goes_on():

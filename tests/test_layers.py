@@ -40,6 +40,7 @@ LAYERS = {
         "drawing",
         "figures",
         "heatmap",
+        *("pooled", "pictures", "inside", "closer"),
         "budget_figures",
         *("trainer", "training_figures", "merge_figures"),
         *("widgets", "jobs", "opened", "view", "plans", "survey", "listing", "upload", "answers"),

@@ -1,8 +1,10 @@
-import { columnsOf, nameFigure, setColumns } from "./bokeh.mjs";
+import { QUIET, columnsOf, nameFigure, setColumns } from "./bokeh.mjs";
 import { layoutBlocks } from "./geometry.mjs";
+import { columnsPicture, meansOf, peakOf, rowsPicture, shaped } from "./pooled.mjs";
 import { Spring } from "./spring.mjs";
 import { factorsName } from "./wording.mjs";
 
+const SEEN = 8; // px: a thinner block keeps to the accent colour
 const NOTE = "* 3 px thick, to be seen: not to scale";
 
 /** ΔW = B · A in a Bokeh figure. ΔW stands still; B and A follow the rank on a spring. */
@@ -15,11 +17,27 @@ export class FactorsView {
   show(now, { texture, showFull, transition }) {
     this.now = now;
     this.showFull = showFull;
-    if (this.texture !== texture) this.placed = null;
-    this.texture = texture;
+    if (this.held !== now.curve?.inside || !this.texture) this.look(now.curve?.inside, texture);
     nameFigure(this.figure, factorsName(now));
     this.spring ??= new Spring(now.rank, (rank) => this.draw(rank));
     this.spring.to(now.rank, transition);
+  }
+
+  /** The picture of ΔW, and its peak: the held means, or levels where only the shape is known. */
+  look(held, texture) {
+    this.held = held;
+    this.texture = held ? shaped(meansOf(held), held.left.shape[1], held.right.shape[1]) : texture;
+    this.placed = null;
+    const high = held ? peakOf(this.texture) : 127;
+    this.mapper("texture").setv({ low: -high, high }, QUIET);
+    if (held) {
+      const peak = peakOf(held.left, held.right);
+      this.mapper("pictures").setv({ low: -peak, high: peak }, QUIET);
+    }
+  }
+
+  mapper(name) {
+    return this.figure.renderers.find((renderer) => renderer.name === name).glyph.color_mapper;
   }
 
   draw(rank) {
@@ -67,6 +85,7 @@ export class FactorsView {
     setColumns(this.figure, "full-name", columnsOf(full, "middle", "above", "name"));
     setColumns(this.figure, "dims", columnsOf(blocks, "middle", "below", "dims"));
     this.placeTexture(full);
+    this.placePictures(factors.filter((block) => Math.min(block.w, block.h) >= SEEN && this.held?.left.shape[0]));
   }
 
   /** The image is sent to the canvas only when its place or its pixels changed. */
@@ -75,5 +94,12 @@ export class FactorsView {
     if (place === this.placed) return;
     this.placed = place;
     setColumns(this.figure, "texture", { image: full.map(() => this.texture), ...columnsOf(full, "x", "y", "w", "h") });
+  }
+
+  /** What is in B and A, where the blocks are wide enough for it to be seen. */
+  placePictures(factors) {
+    const rank = Math.min(this.now.rank, this.held?.left.shape[0] ?? 0);
+    const image = factors.map(({ name }) => (name === "B" ? columnsPicture(this.held, rank) : rowsPicture(this.held, rank)));
+    setColumns(this.figure, "pictures", { image, ...columnsOf(factors, "x", "y", "w", "h") });
   }
 }

@@ -2,6 +2,7 @@ import { clamp, situation } from "./arithmetic.mjs";
 import { metricRadios, rankSlider, sizeSlider, targetChooser } from "./controls.mjs";
 import { h } from "./dom.mjs";
 import { indexPanel } from "./index.mjs";
+import { insidePanel } from "./inside.mjs";
 import { mapRanks, matrixAt } from "./map.mjs";
 import { figureCard, headPanel, progressPanel, readoutPanel } from "./panels.mjs";
 import { keepHistory } from "./keeping.mjs";
@@ -9,6 +10,7 @@ import { POSITIVE, WHOLE, among } from "./link.mjs";
 import { heedSync } from "./notebook.mjs";
 import { keepPainted } from "./painting.mjs";
 import { planPanel } from "./plan.mjs";
+import { extendTerms } from "./pooled.mjs";
 import { rulesPanel } from "./rules.mjs";
 import { statusRegion } from "./status.mjs";
 import { METRICS, stateTitle, summary } from "./wording.mjs";
@@ -62,17 +64,18 @@ function build(model, data) {
     index: indexPanel((name) => choose(data, name), () => { model.surveys += 1; }),
     map: model.map && figureCard("map", `${mapRanks([], [], Boolean(model.plans.ways)).title}, by layer and module`, model.get_child("map")),
     plan: planPanel(`plan-${++instances}`, (kept) => data.setv({ kept }, { sync: false })),
+    inside: model.inside?.length ? insidePanel(model, model.get_child("inside")) : null,
     readout: readoutPanel(),
     rules: rulesPanel((rank) => change(data, { rank })),
     progress: progressPanel(() => { model.cancels += 1; }, () => { model.extensions += 1; }),
     status: statusRegion(),
   };
-  const { head, index, map, plan, rank, rows, columns, metric, target, factors, curve, readout, rules, progress, status } = parts;
+  const { head, index, map, plan, rank, rows, columns, metric, target, factors, curve, inside, readout, rules, progress, status } = parts;
   const elements = (...some) => some.map((part) => part?.element ?? part).filter((element) => element instanceof Node);
   const figures = h("div", { class: "figures" }, ...elements(factors, curve));
   const side = h("div", { class: "side" }, ...elements(readout, rules));
   const bar = h("div", { class: "bar" }, ...elements(rank, rows, columns, metric, target, progress));
-  const element = h("div", { class: "explorer" }, ...elements(head, index, map, plan, bar, figures, side, status));
+  const element = h("div", { class: "explorer" }, ...elements(head, index, map, plan, bar, figures, side, inside, status));
   return { ...parts, bar, element };
 }
 
@@ -84,7 +87,9 @@ function show(parts, model) {
   parts.columns?.show(now.k);
   parts.metric?.show(now);
   parts.target?.show(model.targets, model.target);
-  parts.curve?.show(now, parts.factors ? "ΔW" : "W");
+  const symbol = parts.factors ? "ΔW" : "W";
+  parts.curve?.show(now, symbol);
+  parts.inside?.show(now, symbol);
   parts.readout.show(now, { showCounts: Boolean(parts.factors), alpha: model.alpha });
   parts.progress.show(model);
   parts.plan.show(model);
@@ -101,7 +106,8 @@ function show(parts, model) {
 function grow(data) {
   const { growth, targets } = data;
   if (!(growth.name in targets)) return;
-  const grown = { ...targets, [growth.name]: { ...targets[growth.name], ...growth } };
+  const inside = extendTerms(targets[growth.name].inside, growth.terms);
+  const grown = { ...targets, [growth.name]: { ...targets[growth.name], ...growth, inside } };
   data.setv({ targets: grown }, { sync: false });
 }
 
@@ -120,13 +126,13 @@ export function render({ model, data, el, view }) {
   const update = () => parts.status.show(summary(show(parts, model)));
   parts.status.say(summary(show(parts, model)));
   model.on("growth", () => grow(data));
-  model.on(["progress", "surveying", "index", "notes", "plans", "kept", "rank", "metric", "target", "targets", "d", "k", "notice", "alpha", "heading", "show_parameter_count"], update);
+  model.on(["progress", "surveying", "index", "notes", "plans", "kept", "rank", "metric", "target", "targets", "closer", "d", "k", "notice", "alpha", "heading", "show_parameter_count"], update);
   if (model.curve) followPointer(data, model.curve);
   model.map?.on_event("tap", (event) => {
     const target = matrixAt(event, model.map);
     if (target !== null) choose(data, target);
   });
-  keepPainted(model, data, el, [model.factors, model.curve, model.map]);
+  keepPainted(model, data, el, [model.factors, model.curve, model.map, ...(model.inside ?? [])]);
   const options = { apply: (values) => bring(data, values), title: () => stateTitle(situation(data)), say: parts.status.say };
   parts.bar.append(keepHistory({ model, data, view }, kindsOf(model, data), options));
   return parts.element;

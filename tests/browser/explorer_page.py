@@ -30,6 +30,10 @@ class ExplorerPage:
         return self.root.get_by_role("figure")
 
     @property
+    def curve(self) -> Locator:
+        return self.root.get_by_role("region", name="Reconstruction residual").get_by_role("figure")
+
+    @property
     def status(self) -> Locator:
         return self.root.get_by_role("status")
 

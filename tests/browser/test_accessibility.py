@@ -53,7 +53,7 @@ def test_nothing_is_wider_than_a_telephone(make, open_file):
 
 def test_figures_state_dimensions_and_counts(open_file):
     explorer = open_file(LoraExplorer())
-    factors, curve = explorer.figures.all()
+    factors, curve = explorer.figures.all()[:2]
     expect(factors).to_have_attribute(
         "aria-label",
         "Factorization: ΔW (8 × 8) = B (8 × 1) · A (1 × 8). "

@@ -68,7 +68,7 @@ def test_keyboard_walks_every_rank_and_the_readouts_are_numpys(host, metric):
         expect(explorer.slider).to_have_attribute(
             "aria-valuetext", f"rank {rank} of 8, {16 * rank} parameters"
         )
-        expect(explorer.figures.last).to_have_attribute(
+        expect(explorer.curve).to_have_attribute(
             "aria-label", re.compile(f"{metric} residual of the 8 × 8 .* at rank {rank}\\.")
         )
         assert f"{metric} residual" in explorer.settled()
@@ -121,7 +121,7 @@ def test_rank_is_cut_to_a_smaller_target(host):
 
 def test_pointer_on_the_curve_sets_the_rank(host):
     explorer = ExplorerPage(host(LoraExplorer).page)
-    box = explorer.figures.last.bounding_box()
+    box = explorer.curve.bounding_box()
     mouse = explorer.page.mouse
     mouse.click(box["x"] + 0.55 * box["width"], box["y"] + 100)
     expect(explorer.slider).not_to_have_value("1")

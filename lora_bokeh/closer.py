@@ -1,0 +1,59 @@
+"""Detail on demand: a region of the pictures, pooled beside the page's own work."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import panel as pn
+
+from lora_bokeh.opened import Opened
+from lora_bokeh.pooled import Region
+from lora_bokeh.widgets import Shell
+
+
+def look_closer(shell: Shell, opened: Mapping[str, Opened], look: Mapping[str, Any]) -> None:
+    """Answer a page that asks for more detail: ``shell.closer`` is set when it is there.
+
+    Parameters
+    ----------
+    shell : Shell
+        The page.
+    opened : mapping of str to Opened
+        Its targets by name.
+    look : mapping
+        What it asks for, ``name`` and ``region``; it comes from a browser, and what makes no sense
+        goes unanswered.
+    """
+    target = opened.get(look.get("name", ""))
+    if target is None:
+        return
+    region = region_of(look.get("region"), target.spectrum.shape)
+    if region is None:
+        return
+    doc = pn.state.curdoc
+    hosted = doc is not None and doc.session_context is not None
+
+    def work() -> None:
+        part = target.closer(region)
+        if part is None:
+            return
+        show = partial(shell.param.update, closer={"name": target.name, **part})
+        if not hosted:
+            show()
+        elif doc.session_context is not None:  # its page is still open
+            doc.add_next_tick_callback(show)
+
+    threading.Thread(target=work, daemon=True).start()
+
+
+def region_of(bounds: Any, shape: tuple[int, int]) -> Region | None:
+    """Return the region that four numbers stand for, or None if there is no such region."""
+    if not (isinstance(bounds, list) and list(map(type, bounds)) == [int] * 4):
+        return None
+    region = Region(*bounds)
+    rows = 0 <= region.top < region.bottom <= shape[0]
+    columns = 0 <= region.left < region.right <= shape[1]
+    return region if rows and columns else None
