@@ -76,6 +76,7 @@ def growing(spectrum: Spectrum, last: int, floor: RoundingError | None = None) -
     return {
         "ticks": rank_ticks(last),
         "answers": answers(spectrum, floor),
+        "norms": {"frobenius": spectrum.frobenius_norm, "sigma": float(max(spectrum.s, default=0))},
         **curve_columns(spectrum, last),
     }
 

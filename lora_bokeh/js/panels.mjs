@@ -65,12 +65,13 @@ export function progressPanel(onCancel, onExtend) {
   return { element, show };
 }
 
-/** A card around a figure. The curve's y axis is named above it, in type with a true subscript. */
-export function figureCard(kind, title, figure) {
+/** A card around a figure, with its menu if it has one. The curve's y axis is named above it, in
+ * type with a true subscript. */
+export function figureCard(kind, title, figure, save = null) {
   const plot = h("div", { class: "plot" }, figure);
   const norm = h("p", { class: "norm" });
   const parts = kind === "curve" ? [norm, plot] : [plot];
-  const element = h("section", { class: `card ${kind}`, "aria-label": title }, h("h2", {}, title), ...parts);
+  const element = h("section", { class: `card ${kind}`, "aria-label": title }, h("div", { class: "title" }, h("h2", {}, title), save), ...parts);
   const show = ({ metric }, symbol) => norm.replaceChildren(...math(...normOf(metric, symbol)));
   return { element, show };
 }

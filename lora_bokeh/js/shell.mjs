@@ -12,8 +12,10 @@ import { keepPainted } from "./painting.mjs";
 import { planPanel } from "./plan.mjs";
 import { extendTerms } from "./pooled.mjs";
 import { rulesPanel } from "./rules.mjs";
+import { saveMenu } from "./save.mjs";
 import { statusRegion } from "./status.mjs";
-import { METRICS, stateTitle, summary } from "./wording.mjs";
+import { curveTables } from "./table.mjs";
+import { METRICS, pictureWords, stateTitle, summary } from "./wording.mjs";
 
 let instances = 0;
 
@@ -49,9 +51,18 @@ async function bring(data, { target = data.target, ...rest }) {
   change(data, { target, ...rest });
 }
 
+/** The card of one of the figures, with the menu that saves it. */
+function cardOf(kind, heading, model, data, say) {
+  if (!model[kind]) return null;
+  const describe = () => pictureWords(situation(data), kind, heading, model.factors ? "ΔW" : "W");
+  const tables = kind === "curve" ? curveTables(() => situation(data).curve) : {};
+  return figureCard(kind, heading, model.get_child(kind), saveMenu(model[kind], heading, describe, { tables, say }));
+}
+
 /** Everything of an explorer that is HTML. Its figures are children that redraw.mjs draws. */
 function build(model, data) {
   const size = (name, key) => sizeSlider(name, model.size_bounds, (n) => change(data, { [key]: n }));
+  const said = statusRegion();
   const parts = {
     head: headPanel(),
     rank: rankSlider((rank) => change(data, { rank })),
@@ -59,16 +70,16 @@ function build(model, data) {
     columns: model.curve ? null : size("columns k", "k"),
     metric: model.curve && metricRadios(`metric-${++instances}`, (metric) => change(data, { metric })),
     target: model.curve && targetChooser((target) => change(data, { target })),
-    factors: model.factors && figureCard("factors", "The update and its factors, to scale", model.get_child("factors")),
-    curve: model.curve && figureCard("curve", "Reconstruction residual by rank", model.get_child("curve")),
+    factors: cardOf("factors", "The update and its factors, to scale", model, data, said.say),
+    curve: cardOf("curve", "Reconstruction residual by rank", model, data, said.say),
     index: indexPanel((name) => choose(data, name), () => { model.surveys += 1; }),
-    map: model.map && figureCard("map", `${mapRanks([], [], Boolean(model.plans.ways)).title}, by layer and module`, model.get_child("map")),
+    map: cardOf("map", `${mapRanks([], [], Boolean(model.plans.ways)).title}, by layer and module`, model, data, said.say),
     plan: planPanel(`plan-${++instances}`, (kept) => data.setv({ kept }, { sync: false })),
     inside: model.inside?.length ? insidePanel(model, model.get_child("inside")) : null,
     readout: readoutPanel(),
     rules: rulesPanel((rank) => change(data, { rank })),
     progress: progressPanel(() => { model.cancels += 1; }, () => { model.extensions += 1; }),
-    status: statusRegion(),
+    status: said,
   };
   const { head, index, map, plan, rank, rows, columns, metric, target, factors, curve, inside, readout, rules, progress, status } = parts;
   const elements = (...some) => some.map((part) => part?.element ?? part).filter((element) => element instanceof Node);

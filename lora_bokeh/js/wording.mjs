@@ -67,6 +67,18 @@ export function stateTitle({ curve, d, k, rank, metric }) {
   return curve ? `${curve.name}, rank ${rank}, ${METRICS[metric]}` : `${d} × ${k}, rank ${rank}`;
 }
 
+/** What a picture of a figure is called as a file, and what it says above and beside the drawing. */
+export function pictureWords(now, kind, heading, symbol) {
+  const { curve, d, k, rank, metric } = now;
+  const [norm, sub] = normOf(metric, symbol);
+  const what = [curve?.name, `${d} × ${k}`, `rank ${rank}`].filter(Boolean).join(" · ");
+  return {
+    parts: [curve?.name ?? `${d}x${k}`, "rank", rank, curve ? metric : "", kind],
+    title: [heading, what],
+    yLabel: kind === "curve" ? [`${METRICS[metric]} residual ${norm}`, sub] : null,
+  };
+}
+
 /** Name of the factorization figure: dimensions and counts. */
 export function factorsName(now) {
   const { d, k, rank } = now;

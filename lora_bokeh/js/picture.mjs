@@ -1,0 +1,130 @@
+import { QUIET } from "./bokeh.mjs";
+import { applyColours } from "./colours.mjs";
+
+// A figure for papers and slides. Bokeh draws a copy of it as vectors, one that nobody sees; the
+// pixels of a PNG and the page of a PDF are made of that drawing.
+
+const FONTS = "Inter, Helvetica, Arial, sans-serif"; // what other programs know by name
+const PIXELS = 3; // of a PNG, across one of the page: 288 dpi
+const SVG = "http://www.w3.org/2000/svg";
+const MARGIN = 12; // px around the drawing
+const PER_LETTER = 8; // px of a title
+
+/** A copy of a figure in a document of its own, as it is now. */
+function copyOf(figure) {
+  const { Serializer } = Bokeh.require("core/serialization");
+  const roots = new Serializer({ references: new Map() }).encode([figure]);
+  return figure.document.constructor.from_json({ version: Bokeh.version, title: "", roots });
+}
+
+/** A line of text cut in its middle to a width in pixels. */
+export function cutMiddle(text, width) {
+  const most = Math.max(Math.floor(width / PER_LETTER), 9);
+  return text.length <= most ? text : `${text.slice(0, Math.ceil(most / 2) - 1)}…${text.slice(1 - Math.floor(most / 2))}`;
+}
+
+/** Give the copy the frame of the figure on the page, and in words what the page says around it. */
+function dress(copy, figure, { title, yLabel, colours }) {
+  const text = title.map((line) => cutMiddle(line, figure.inner_width)).join("\n");
+  const font = { text_font: FONTS, text_font_size: "14px", text_font_style: "normal", text_color: colours.ink, standoff: 8 };
+  copy.toolbar.setv({ tools: [] }, QUIET);
+  copy.title.setv({ text, ...font }, QUIET);
+  if (yLabel) copy.left[0].setv({ axis_label: yLabel.join("") }, QUIET);
+  const frame = { frame_width: figure.inner_width, frame_height: figure.inner_height, width: null, height: null };
+  const paper = { background_fill_color: colours.card, border_fill_color: colours.card, min_border: 0 };
+  copy.setv({ ...frame, ...paper, sizing_mode: "fixed", output_backend: "svg" }, QUIET);
+  applyColours(copy, colours);
+}
+
+/** Draw a document's only root out of sight, and return it as an SVG element. */
+async function drawn(document_) {
+  const place = document.createElement("div");
+  place.style.cssText = "position: absolute; left: -99999px; top: 0";
+  document.body.append(place);
+  try {
+    const views = await Bokeh.embed.add_document_standalone(document_, place);
+    if (!document_.is_idle) await new Promise((idle) => document_.idle.connect(idle));
+    const blob = await views.get(document_.roots()[0]).export("svg").to_blob();
+    return new DOMParser().parseFromString(await blob.text(), "image/svg+xml").documentElement;
+  } finally {
+    document_.clear();
+    Bokeh.documents.splice(Bokeh.documents.indexOf(document_), 1);
+    place.remove();
+  }
+}
+
+function svgElement(tag, attributes, text = "") {
+  const element = document.createElementNS(SVG, tag);
+  Object.entries(attributes).forEach(([name, value]) => element.setAttribute(name, value));
+  element.textContent = text;
+  return element;
+}
+
+/** What canvas text cannot say: fonts that other programs know, a bold line, a subscript. */
+function finishTexts(svg, { title, yLabel }) {
+  for (const text of svg.querySelectorAll('text[stroke-opacity="0"]')) text.remove(); // outlines of nothing
+  for (const text of svg.querySelectorAll("text")) {
+    text.setAttribute("font-family", FONTS);
+    if (text.textContent === title[0]) text.setAttribute("font-weight", "bold");
+    if (!yLabel || text.textContent !== yLabel.join("")) continue;
+    text.textContent = yLabel[0];
+    text.append(svgElement("tspan", { dy: 3, "font-size": "75%" }, yLabel[1]));
+  }
+}
+
+/** Name the drawing for assistive technology, give it a margin, and let it scale. */
+function finish(svg, label, words) {
+  const [width, height] = ["width", "height"].map((side) => Number(svg.getAttribute(side)) + 2 * MARGIN);
+  const box = { width, height, viewBox: `${-MARGIN} ${-MARGIN} ${width} ${height}`, role: "img" };
+  Object.entries(box).forEach(([name, value]) => svg.setAttribute(name, value));
+  const paper = { x: -MARGIN, y: -MARGIN, width, height, fill: words.colours.card };
+  svg.prepend(svgElement("title", {}, label), svgElement("rect", paper));
+  for (const image of svg.querySelectorAll("image")) image.setAttribute("style", "image-rendering: pixelated");
+  finishTexts(svg, words);
+  return svg;
+}
+
+/** A figure as an SVG element, with its title, its axis labels, and colours of one's choice. */
+export async function drawFigure(figure, words) {
+  const copy = copyOf(figure);
+  dress(copy.roots()[0], figure, words);
+  return finish(await drawn(copy), figure.html_attributes["aria-label"] ?? words.title[0], words);
+}
+
+export const svgBlob = (svg) => new Blob([new XMLSerializer().serializeToString(svg)], { type: "image/svg+xml" });
+
+/** The drawing in pixels. */
+export async function pngBlob(svg) {
+  const image = new Image();
+  image.src = URL.createObjectURL(svgBlob(svg));
+  await image.decode();
+  const canvas = document.createElement("canvas");
+  [canvas.width, canvas.height] = [PIXELS * image.width, PIXELS * image.height];
+  canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
+  URL.revokeObjectURL(image.src);
+  return new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
+}
+
+let printed = null; // the frame of the last print, in a browser that does not say when it is over
+
+const loaded = (image) => new Promise((done) => { image.onload = image.onerror = done; });
+
+/** Open the browser's print dialog on a page that is as large as the drawing and holds only it. */
+export async function printPage(svg, name) {
+  printed?.remove();
+  const frame = printed = document.createElement("iframe");
+  frame.style.cssText = "position: fixed; width: 0; height: 0; border: 0; visibility: hidden";
+  frame.title = name;
+  frame.setAttribute("aria-hidden", "true");
+  document.body.append(frame);
+  const page = frame.contentDocument;
+  const style = page.createElement("style");
+  const size = ["width", "height"].map((side) => `${svg.getAttribute(side)}px`).join(" ");
+  style.textContent = `@page { size: ${size}; margin: 0 } body { margin: 0 } svg { display: block }`;
+  page.title = name;
+  page.head.append(style);
+  page.body.append(page.importNode(svg, true));
+  await Promise.all([...page.querySelectorAll("image")].map(loaded));
+  frame.contentWindow.addEventListener("afterprint", () => frame.remove());
+  frame.contentWindow.print();
+}

@@ -1,0 +1,150 @@
+"""What the page's figures are saved as: SVG, PNG, a page to print, CSV and JSON."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from playwright.sync_api import Locator, expect
+
+from lora_bokeh import LoraExplorer, save_html
+from lora_bokeh.cli import main
+from tests.browser.explorer_page import ExplorerPage
+from tests.browser.test_functions import CALL, bundle
+
+SVG = "{http://www.w3.org/2000/svg}"
+CURVE = "Reconstruction residual by rank"
+FACTORS = "The update and its factors, to scale"
+
+
+@pytest.fixture
+def matrix(tmp_path) -> Path:
+    rng = np.random.default_rng(0)
+    np.save(tmp_path / "w 1.npy", rng.standard_normal((40, 30)) * 1e-3 ** np.arange(30))
+    return tmp_path / "w 1.npy"
+
+
+@pytest.fixture
+def explorer(matrix, tmp_path, open_tab) -> ExplorerPage:
+    """A matrix at rank 3, in a file, on a dark page."""
+    save_html(LoraExplorer(np.load(matrix), rank=3, name=matrix.name), tmp_path / "page.html")
+    dark = open_tab(tmp_path / "page.html", color_scheme="dark", reduced_motion="reduce")
+    return ExplorerPage(dark.page)
+
+
+def menu_of(explorer: ExplorerPage, heading: str) -> Locator:
+    """Open the menu of a figure."""
+    card = explorer.root.get_by_role("region", name=heading)
+    card.locator("summary", has_text="Save").press("Enter")
+    return card.get_by_role("group", name=re.compile("picture|numbers"))
+
+
+def saved(explorer: ExplorerPage, heading: str, kind: str, folder: Path) -> Path:
+    """Save a figure by keyboard; return the file."""
+    with explorer.page.expect_download() as download:
+        menu_of(explorer, heading).get_by_role("button", name=kind, exact=True).press("Enter")
+    name = download.value.suggested_filename
+    expect(explorer.status).to_have_text(f"Saved as {name}.")
+    download.value.save_as(folder / name)
+    return folder / name
+
+
+def test_curve_as_svg_is_vectors_and_words(explorer, tmp_path):
+    explorer.metric("spectral").check()
+    path = saved(explorer, CURVE, "SVG", tmp_path)
+    assert path.name == "w-1.npy-rank-3-spectral-curve.svg"
+    svg = ElementTree.parse(path).getroot()
+    texts = ["".join(text.itertext()) for text in svg.iter(f"{SVG}text")]
+    for words in (
+        CURVE,
+        "w 1.npy · 40 × 30 · rank 3",
+        "rank r",
+        "spectral residual ‖ΔW − BA‖₂ = σr+1",
+    ):
+        assert words in texts
+    assert explorer.drawn("curve", "marker")["text"][0] in texts
+    assert len(list(svg.iter(f"{SVG}path"))) > 30
+    assert not list(svg.iter(f"{SVG}image"))
+    assert svg.find(f"{SVG}title").text.startswith("spectral residual of the 40 × 30 target")
+    families = {text.get("font-family") for text in svg.iter(f"{SVG}text")}
+    assert families == {"Inter, Helvetica, Arial, sans-serif"}
+    assert svg.find(f"{SVG}rect").get("fill") == "#ffffff"  # also from a dark page
+
+
+def test_factors_as_svg_hold_one_picture_of_the_matrix(explorer, tmp_path):
+    path = saved(explorer, FACTORS, "SVG", tmp_path)
+    assert path.name == "w-1.npy-rank-3-frobenius-factors.svg"
+    svg = ElementTree.parse(path).getroot()
+    assert len(list(svg.iter(f"{SVG}image"))) == 1
+    assert {"ΔW", "B", "A", "40 × 30", "40 × 3", "3 × 30"} <= {
+        text.text for text in svg.iter(f"{SVG}text")
+    }
+
+
+def test_page_keeps_its_colours_and_the_picture_may_have_them(explorer, tmp_path):
+    ink = """() => Bokeh.documents[0].roots().flatMap((root) => [...root.references()])
+        .find((model) => model.name === "curve" && model.renderers)
+        .renderers.find((each) => each.name === "curve").glyph.line_color.value"""
+    before = explorer.page.evaluate(ink)
+    menu = menu_of(explorer, CURVE)
+    explorer.root.get_by_role("checkbox", name="light, on white").last.uncheck()
+    with explorer.page.expect_download() as download:
+        menu.get_by_role("button", name="SVG").click()
+    svg = ElementTree.parse(download.value.path()).getroot()
+    assert svg.find(f"{SVG}rect").get("fill") == "#1d1f24"
+    assert explorer.page.evaluate(ink) == before == "#f1f0f4"
+    assert explorer.page.evaluate("Bokeh.documents.length") == 1
+
+
+def test_png_has_three_pixels_for_one_of_the_drawing(explorer, tmp_path):
+    svg = ElementTree.parse(saved(explorer, CURVE, "SVG", tmp_path)).getroot()
+    png = saved(explorer, CURVE, "PNG", tmp_path).read_bytes()
+    assert png.startswith(b"\x89PNG")
+    size = [int.from_bytes(png[at : at + 4], "big") for at in (16, 20)]
+    assert size == [3 * int(svg.get("width")), 3 * int(svg.get("height"))]
+
+
+def test_printed_page_holds_the_drawing_alone(explorer, open_tab, tmp_path):
+    menu_of(explorer, CURVE).get_by_role("button", name="Print to PDF").click()
+    expect(explorer.page.locator("iframe")).to_have_count(1)
+    frame = explorer.page.frames[-1]
+    expect(frame.locator("svg")).to_have_count(1)
+    assert frame.title() == "w-1.npy-rank-3-frobenius-curve"
+    sheet = open_tab("about:blank").page
+    sheet.set_content(frame.content())
+    pdf = sheet.pdf(prefer_css_page_size=True)
+    assert len(re.findall(rb"/Type\s*/Page\b", pdf)) == 1
+    box = [float(x) for x in re.search(rb"/MediaBox\s*\[([^]]*)\]", pdf)[1].split()]
+    svg = frame.locator("svg")
+    for side, name in ((2, "width"), (3, "height")):
+        assert box[side] == pytest.approx(0.75 * float(svg.get_attribute(name)), abs=1)
+
+
+def test_numbers_are_those_of_the_command(explorer, matrix, tmp_path):
+    csv = saved(explorer, CURVE, "CSV", tmp_path)
+    printed = CliRunner().invoke(main, ["curve", str(matrix), "--format", "csv"]).output
+    assert csv.read_text() == printed
+    held = json.loads(saved(explorer, CURVE, "JSON", tmp_path).read_text())
+    printed = json.loads(
+        CliRunner().invoke(main, ["curve", str(matrix), "--format", "json"]).output
+    )
+    assert held == printed | {"source": "w 1.npy"}
+
+
+def test_floats_are_written_as_python_writes_them(open_tab):
+    rng = np.random.default_rng(0)
+    numbers = [0.0, 1.0, 1e-4, 1e-5, 123456789012345.0, 1e15, 1e16, 1e22, 5e-324, 0.1, 2.5e-07]
+    numbers += (rng.standard_normal(300) * 10.0 ** rng.integers(-30, 30, 300)).tolist()
+    page = open_tab("about:blank").page
+    for x in numbers:
+        assert page.evaluate(CALL, [bundle("table.mjs"), "pythonFloat", [x]]) == repr(x)
+
+
+def test_open_menu_has_no_accessibility_fault(explorer, violations):
+    menu_of(explorer, CURVE)
+    assert violations(explorer.page) == []
