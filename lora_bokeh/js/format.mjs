@@ -19,6 +19,14 @@ export function formatPercent(x) {
   return (text === "-0.0" ? "0.0" : text.replace("-", "−")) + " %";
 }
 
+/** Bytes in decimal units, three digits: 797184 → "797 kB", 13476831232 → "13.5 GB". */
+export function formatBytes(n) {
+  for (const [unit, name] of [[1e12, "TB"], [1e9, "GB"], [1e6, "MB"], [1e3, "kB"]]) {
+    if (n >= unit) return `${(n / unit).toFixed(n >= 100 * unit ? 0 : n >= 10 * unit ? 1 : 2)} ${name}`;
+  }
+  return `${n} bytes`;
+}
+
 /** Four significant digits: 4.5718 → "4.572"; very large and very small as 1.234e−7. */
 export function formatSignificant(x) {
   if (x === 0) return "0";

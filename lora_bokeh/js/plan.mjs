@@ -1,15 +1,7 @@
-import { formatPercent } from "./format.mjs";
+import { formatBytes, formatPercent } from "./format.mjs";
 import { h, setText } from "./dom.mjs";
 
 // The resize panel. Every plan was computed in Python; here one is looked up.
-
-/** 797184 → "0.80 MB", 5200 → "5.2 kB". */
-export function formatBytes(n) {
-  for (const [unit, name] of [[1e9, "GB"], [1e6, "MB"], [1e3, "kB"]]) {
-    if (n >= unit) return `${(n / unit).toFixed(n >= 100 * unit ? 0 : n >= 10 * unit ? 1 : 2)} ${name}`;
-  }
-  return `${n} bytes`;
-}
 
 /** The plan at a stop of one way of choosing ranks. */
 export function planAt(plans, way, stop) {
