@@ -1,8 +1,11 @@
-import { budgetNow, fullRank, targetsLike } from "./budget_arithmetic.mjs";
+import { budgetNow, fullRank, modulesNamed, targetsLike } from "./budget_arithmetic.mjs";
 import { budgetHead, labelledSelect, stopSlider, targetBoxes } from "./budget_controls.mjs";
 import { accuracyPanel, budgetReadouts, memoryTable, sameBudgetPanel } from "./budget_panels.mjs";
-import { OPTIMIZERS, budgetSummary } from "./budget_words.mjs";
+import { OPTIMIZERS, budgetSummary, budgetTitle } from "./budget_words.mjs";
+import { clamp } from "./arithmetic.mjs";
 import { h } from "./dom.mjs";
+import { keepHistory } from "./keeping.mjs";
+import { WHOLE, among } from "./link.mjs";
 import { heedSync } from "./notebook.mjs";
 import { keepPainted } from "./painting.mjs";
 import { statusRegion } from "./status.mjs";
@@ -13,11 +16,24 @@ const REFUSED = "At least one matrix stays adapted.";
 /** Take what a person changed, with targets and rank that the model has: one message to Python. */
 function change(data, changes) {
   const model = data.models[changes.model ?? data.model];
-  const targets = changes.targets ?? targetsLike(data.models[data.model], model, data.targets, data.rules.usual);
-  const rank = Math.min(changes.rank ?? data.rank, fullRank(model.modules));
+  const named = modulesNamed(model, changes.targets ?? []).map((module) => module.name);
+  const targets = named.length ? named : targetsLike(data.models[data.model], model, data.targets, data.rules.usual);
+  const rank = clamp(changes.rank ?? data.rank, 1, fullRank(model.modules));
   data.setv({ ...changes, targets, rank });
 }
 
+/** What a link and the history hold of the state. */
+function kindsOf({ models, rules }) {
+  return {
+    model: among(() => Object.keys(models)),
+    targets: (text) => text.split(","),
+    rank: WHOLE,
+    dtype: among(() => Object.keys(rules.itemsize)),
+    optimizer: among(() => Object.keys(rules.moments)),
+  };
+}
+
+/** The parts of the page, each an element and a way to show the state. */
 function build(model, data) {
   const take = (changes) => change(data, changes);
   const pairs = (names) => names.map((name) => [name, name]);
@@ -34,7 +50,8 @@ function build(model, data) {
     accuracies: accuracyPanel(model.models, model.accuracies, take),
     status: statusRegion(),
   };
-  return { ...parts, element: assemble(parts, model) };
+  const bar = h("div", { class: "bar" }, ...["model", "rank", "dtype", "optimizer", "targets"].map((name) => parts[name].element));
+  return { ...parts, bar, element: assemble({ ...parts, bar }, model) };
 }
 
 function assemble(parts, model) {
@@ -43,7 +60,7 @@ function assemble(parts, model) {
   const elements = (...names) => names.map((name) => parts[name].element);
   return h("div", { class: "explorer budget" },
     parts.head.element,
-    h("div", { class: "bar" }, ...elements("model", "rank", "dtype", "optimizer", "targets")),
+    parts.bar,
     h("div", { class: "figures" },
       card("Parameters, each bar to scale", plot("parameters")),
       card("Bytes while training, to scale", plot("memory"), parts.bytes.element)),
@@ -67,5 +84,7 @@ export function render({ model, data, el, view }) {
   parts.status.say(budgetSummary(show(parts, model)));
   model.on(STATE, () => parts.status.show(budgetSummary(show(parts, model))));
   keepPainted(model, data, el, [model.parameters, model.memory]);
+  const options = { apply: (values) => change(data, values), title: () => budgetTitle(budgetNow(data)), say: parts.status.say };
+  parts.bar.append(keepHistory({ model, data, view }, kindsOf(model), options));
   return parts.element;
 }

@@ -4,16 +4,17 @@ import { h, setText } from "./dom.mjs";
 
 /** The rank: a native range over stops, even in ratio, and a field for any whole number. */
 export function stopSlider(onRank) {
-  let [end, stops] = [1, [1]];
+  let [shown, end, stops] = [1, 1, [1]];
   const range = h("input", { type: "range", min: 0, step: 1, oninput: () => onRank(stops[range.value]) });
   const typed = () => {
     const rank = Math.round(Number(field.value));
     if (rank >= 1) onRank(Math.min(rank, end));
+    else field.value = shown;
   };
   const field = h("input", { type: "number", min: 1, step: 1, "aria-label": "rank, typed", onchange: typed });
   const element = h("div", { class: "slider" }, h("label", { class: "slider" }, h("span", {}, "rank"), range), field);
   const show = (now) => {
-    [end, stops] = [now.end, rankStops(now.end)];
+    [shown, end, stops] = [now.rank, now.end, rankStops(now.end)];
     field.max = end;
     field.value = now.rank;
     range.max = stops.length - 1;

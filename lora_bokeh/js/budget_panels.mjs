@@ -1,7 +1,7 @@
 import { modulesOf, sameBudget, totalBytes } from "./budget_arithmetic.mjs";
-import { budgetCaution, budgetReadout, formatSize, memoryRows } from "./budget_words.mjs";
+import { budgetCaution, budgetReadout, memoryRows } from "./budget_words.mjs";
 import { h, setText } from "./dom.mjs";
-import { formatExact } from "./format.mjs";
+import { formatBytes, formatExact } from "./format.mjs";
 import { readoutRow } from "./panels.mjs";
 
 /** The readouts; exact values on hover. */
@@ -25,8 +25,8 @@ export function memoryTable() {
   const element = h("table", { class: "parts" }, headRow("bytes while training", "LoRA", "whole model"), body);
   const show = (now) => {
     const rows = Object.entries(memoryRows(now)).map(([part, name]) =>
-      bodyRow([h("span", { class: `swatch ${part}`, "aria-hidden": "true" }), name], formatSize(now.lora[part]), formatSize(now.full[part])));
-    body.replaceChildren(...rows, bodyRow("in all, without activations", formatSize(totalBytes(now.lora)), formatSize(totalBytes(now.full))));
+      bodyRow([h("span", { class: `swatch ${part}`, "aria-hidden": "true" }), name], formatBytes(now.lora[part]), formatBytes(now.full[part])));
+    body.replaceChildren(...rows, bodyRow("in all, without activations", formatBytes(totalBytes(now.lora)), formatBytes(totalBytes(now.full))));
   };
   return { element, show };
 }

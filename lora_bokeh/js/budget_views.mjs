@@ -1,7 +1,8 @@
 import { loraCount, totalBytes, wholeCount } from "./budget_arithmetic.mjs";
 import { layoutBudget } from "./budget_bars.mjs";
-import { barLabels, formatSize, memoryLabels, memoryName, memoryRows, parametersName } from "./budget_words.mjs";
+import { barLabels, memoryLabels, memoryName, memoryRows, parametersName } from "./budget_words.mjs";
 import { QUIET, columnsOf, nameFigure, setColumns } from "./bokeh.mjs";
+import { formatBytes } from "./format.mjs";
 import { Spring } from "./spring.mjs";
 
 const EDGES = ["left", "right", "top", "bottom"];
@@ -79,7 +80,7 @@ export function byteUnit(bytes) {
 export function stacked(memory, unit, [bottom, top]) {
   let left = 0;
   return Object.entries(memory).map(([part, bytes]) => {
-    const rectangle = { part, left, right: left + bytes / unit, top, bottom, size: formatSize(bytes) };
+    const rectangle = { part, left, right: left + bytes / unit, top, bottom, size: formatBytes(bytes) };
     left = rectangle.right;
     return rectangle;
   });

@@ -1,17 +1,9 @@
 import { totalBytes } from "./budget_arithmetic.mjs";
-import { formatCount, formatExact, formatPercent, formatRank } from "./format.mjs";
+import { formatBytes, formatCount, formatExact, formatPercent, formatRank } from "./format.mjs";
 
 // Every sentence and readout of a parameter budget. Pure: a situation in, text out.
 
 export const OPTIMIZERS = { adam: "Adam", sgd: "SGD with momentum" };
-
-/** Bytes in decimal units: 13476831232 → "13.5 GB". */
-export function formatSize(bytes) {
-  for (const [unit, name] of [[1e12, "TB"], [1e9, "GB"], [1e6, "MB"], [1e3, "kB"]]) {
-    if (bytes >= unit) return `${(bytes / unit).toFixed(bytes >= 100 * unit ? 0 : bytes >= 10 * unit ? 1 : 2)} ${name}`;
-  }
-  return `${bytes} bytes`;
-}
 
 /** A share that may be tiny: to one decimal, below 1 % to three digits. */
 export function formatShare(x) {
@@ -25,13 +17,18 @@ export function savedText(savings) {
 
 const namesOf = (modules) => modules.map((module) => module.name).join(", ");
 
+/** A state by name, for a bookmark. */
+export function budgetTitle({ model, modules, rank }) {
+  return `${model.name}, rank ${rank} on ${namesOf(modules)}`;
+}
+
 /** The live region: said once per settled change. */
 export function budgetSummary(now) {
   const { model, modules, rank, trainable, savings } = now;
   return (
     `Rank ${rank} on ${namesOf(modules)} of ${model.name}: ${formatExact(trainable)} parameters trained, ` +
     `${formatShare(now.share)} of all; ${savedText(savings)} against training these matrices whole. ` +
-    `Training holds ${formatSize(totalBytes(now.lora))}, of the whole model ${formatSize(totalBytes(now.full))}.`
+    `Training holds ${formatBytes(totalBytes(now.lora))}, of the whole model ${formatBytes(totalBytes(now.full))}.`
   );
 }
 
@@ -50,15 +47,15 @@ export function parametersName({ model, rank, trainable, whole }) {
 
 /** Name of the figure of bytes. */
 export function memoryName({ lora, full }) {
-  return `Bytes while training, to scale: whole model ${formatSize(totalBytes(full))}, LoRA ${formatSize(totalBytes(lora))}.`;
+  return `Bytes while training, to scale: whole model ${formatBytes(totalBytes(full))}, LoRA ${formatBytes(totalBytes(lora))}.`;
 }
 
 /** Labels of the two bars of bytes; what LoRA adds to the frozen weights may be too thin to be seen. */
 export function memoryLabels({ rank, lora, full }) {
-  const trained = formatSize(totalBytes(lora) - lora.frozen);
+  const trained = formatBytes(totalBytes(lora) - lora.frozen);
   return {
-    full: `training the whole model: ${formatSize(totalBytes(full))}`,
-    lora: `LoRA of rank ${rank}: ${formatSize(lora.frozen)} frozen + ${trained} trained`,
+    full: `training the whole model: ${formatBytes(totalBytes(full))}`,
+    lora: `LoRA of rank ${rank}: ${formatBytes(lora.frozen)} frozen + ${trained} trained`,
   };
 }
 
@@ -81,9 +78,9 @@ export function budgetReadout(now) {
     { label: "These matrices", math: "Σ in·out", value: formatCount(now.whole), exact: exact(now.whole), rule: true },
     { label: "Savings", value: formatPercent(now.savings), exact: `1 − ${formatExact(now.trainable)}/${formatExact(now.whole)}` },
     { label: "Break-even rank", value: formatRank(now.breakEven), exact: String(now.breakEven) },
-    { label: "Adapter file", value: formatSize(now.fileBytes), exact: `${formatExact(now.fileBytes)} bytes`, rule: true },
-    { label: "Training, LoRA", value: formatSize(totalBytes(now.lora)), exact: `${formatExact(totalBytes(now.lora))} bytes` },
-    { label: "Training, whole model", value: formatSize(totalBytes(now.full)), exact: `${formatExact(totalBytes(now.full))} bytes` },
+    { label: "Adapter file", value: formatBytes(now.fileBytes), exact: `${formatExact(now.fileBytes)} bytes`, rule: true },
+    { label: "Training, LoRA", value: formatBytes(totalBytes(now.lora)), exact: `${formatExact(totalBytes(now.lora))} bytes` },
+    { label: "Training, whole model", value: formatBytes(totalBytes(now.full)), exact: `${formatExact(totalBytes(now.full))} bytes` },
   ];
 }
 

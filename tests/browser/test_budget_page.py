@@ -261,6 +261,37 @@ def test_figures_are_named(open_file):
     )
 
 
+def test_a_link_carries_the_state(default_file, open_tab):
+    state = "#model=GPT-2&targets=mlp.c_fc%2Cq_proj&rank=4&dtype=float32&optimizer=lion"
+    page = open_tab(default_file.as_uri() + state).page
+    expect(page.get_by_role("checkbox", checked=True)).to_have_count(1)
+    found = parameter_budget("GPT-2", 4, ["mlp.c_fc"])
+    expect(readout(page, "Trained")).to_have_attribute(
+        "title", f"exactly {found.trainable:,} parameters"
+    )
+    expect(page.get_by_role("combobox", name="dtype")).to_have_value("float32")
+    expect(page.get_by_text("optimizer=lion")).to_be_visible()
+
+
+def test_a_change_of_model_is_undone_whole(open_file):
+    page = open_file(BudgetExplorer(rank=2000, targets=["k"]))
+    page.get_by_role("combobox", name="model").select_option("GPT-2")
+    expect(readout(page, "Break-even")).to_have_text("576")
+    expect(page.get_by_role("spinbutton", name="rank, typed")).to_have_value("768")
+    page.get_by_role("button", name="Undo").press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("What does rank 2000 train?")
+    expect(page.get_by_role("checkbox", name=re.compile("k_proj"))).to_be_checked()
+
+
+def test_what_cannot_be_a_rank_is_not_taken(open_file):
+    page = open_file()
+    field = page.get_by_role("spinbutton", name="rank, typed")
+    for text, taken in (("0", "8"), ("", "8"), ("99999", "4096"), ("7.4", "7")):
+        field.fill(text)
+        field.press("Enter")
+        expect(field).to_have_value(taken)
+
+
 def test_served_page_tells_python(serve_view, open_tab):
     explorer = BudgetExplorer()
     page = open_tab(serve_view(lambda: explorer)).page
