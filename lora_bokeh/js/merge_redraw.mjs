@@ -29,7 +29,7 @@ function drawMaps(view, state, now) {
     nameFigure(state.maps[i], mapName(MAPS[i], now, top));
   });
   showScale(state.maps[3], top);
-  nameFigure(state.maps[3], `Colour scale of all three, from ${-top} over 0 to ${top}.`);
+  nameFigure(state.maps[3], `Colour scale of all three, from −${top} over 0 to ${top}.`);
 }
 
 const same = (p, q) => p?.length === q.length && p.every((value, i) => value === q[i]);

@@ -80,12 +80,12 @@ export const untouched = (same, all) => `W: ${formatExact(same)} of ${formatExac
 /** The live region: said once per settled change. */
 export function mergeSummary(now, facts) {
   return (
-    `Adapter ${now.adapter}, rank ${now.rank}, ${scaleText(now)}: rank of B A is ${facts.rank}. ` +
+    `Rank ${now.rank}, adapter ${now.adapter}, ${scaleText(now)}: the rank of B A is ${facts.rank}. ` +
     `Size of the update ${formatPercent(facts.share)} of W. ` +
     `Unmerged and merged differ by ${differenceText(facts)}.`
   );
 }
 
 /** Names of the figures, for assistive technology. */
-export const mapName = (title, { d, k }, top) => `${title}: ${d} × ${k}, magnitudes to ${formatSignificant(top)}.`;
-export const barsName = (title, count, top) => `${title}: ${count} values, magnitudes to ${formatSignificant(top)}.`;
+export const mapName = (title, { d, k }, top) => `${title}: ${d} × ${k}, magnitudes to ${short(top)}.`;
+export const barsName = (title, count, top) => `${title}: ${count} values, magnitudes to ${short(top)}.`;

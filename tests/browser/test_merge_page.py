@@ -1,0 +1,248 @@
+"""W′ = W + s·B·A in a real browser: the same script drives the exported file and the server."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+from playwright.sync_api import expect
+
+from lora_bokeh import MergeExplorer, save_html
+from lora_bokeh.lora import LowRank, forward, merged, scale
+from lora_bokeh.starts import factors_of, start
+from tests.browser.merge_page import MergePage
+
+RNG_SEED = 5
+
+
+@pytest.fixture
+def open_file(tmp_path, open_tab):
+    """Save a view and open the file."""
+
+    def open_one(view, **options):
+        save_html(view, tmp_path / "page.html")
+        return MergePage(open_tab(tmp_path / "page.html", **options).page)
+
+    return open_one
+
+
+@pytest.fixture(params=["file", "server"])
+def opened(request, open_file, serve_view, open_tab):
+    """Open a view from a file with the network cut, or from a server."""
+    if request.param == "file":
+        return open_file
+    return lambda view: MergePage(open_tab(serve_view(lambda: view)).page)
+
+
+def assert_shown(page: MergePage, W: np.ndarray, update: LowRank, x: np.ndarray) -> None:
+    """Compare maps, bars and readouts with NumPy."""
+    page.drawn_when(update.todense())
+    np.testing.assert_array_equal(page.picture("frozen"), W)
+    np.testing.assert_allclose(page.picture("merged"), merged(W, update), atol=1e-12)
+    np.testing.assert_allclose(page.vector("x"), x, atol=1e-12)
+    np.testing.assert_allclose(page.vector("base"), W @ x, atol=1e-12)
+    np.testing.assert_allclose(page.vector("h"), forward(W, update, x), atol=1e-12)
+    np.testing.assert_allclose(page.vector("h", "merged"), merged(W, update) @ x, atol=1e-12)
+    shown = page.readouts()
+    found = np.linalg.matrix_rank(update.B @ update.A)
+    assert shown["rank(BA)"][0] == f"{found} ≤ r = {update.rank}"
+    assert float(shown["Update ‖s·B·A‖F"][1]) == pytest.approx(update.frobenius_norm, abs=1e-12)
+
+
+def test_the_model_starts_identical(open_file):
+    view = MergeExplorer()
+    page = open_file(view)
+    expect(page.story).to_contain_text("B = 0, so ΔW = s·B·A = 0")
+    assert_shown(page, view.W, view.update, view.x)
+    np.testing.assert_array_equal(page.vector("h"), page.vector("h", "merged"))
+    assert page.differences() == {"float64": 0, "float32": 0}
+    expect(page.root.get_by_text("bit for bit")).to_be_visible()
+    expect(page.button("B = 0")).to_have_attribute("aria-pressed", "true")
+
+
+def test_every_start_is_numpys_at_the_first_ranks_and_the_last(opened):
+    view = MergeExplorer()
+    page = opened(view)
+    for button, kind in (("random", "random"), ("best rank", "best"), ("B = 0", "zero")):
+        page.button(button).click()
+        for rank, key in ((1, "Home"), (2, "ArrowRight"), (6, "End")):
+            page.slider.press(key)
+            factors = factors_of(start(kind, 3, 2.0), (6, 6), rank, view._best)
+            assert_shown(page, view.W, LowRank(*factors, 2.0), view.x)
+
+
+def test_best_fit_reaches_the_least_distance_of_its_rank(open_file):
+    target = np.random.default_rng(RNG_SEED).standard_normal((5, 7))
+    page = open_file(MergeExplorer(np.zeros((5, 7)), target, rank=3))
+    s = np.linalg.svd(target, compute_uv=False)
+    shown = page.readouts()
+    assert float(shown["Distance to the target"][1]) == pytest.approx(np.linalg.norm(target))
+    page.button("best rank 3").click()
+    expect(page.story).to_contain_text("No update of rank 3 is nearer")
+    shown = page.readouts()
+    least = np.sqrt(np.sum(s[3:] ** 2))
+    for label in ("Distance to the target", "least possible at rank r"):
+        assert float(shown[label][1]) == pytest.approx(least, rel=1e-12)
+    page.field("α").fill("12")
+    expect(page.story).to_contain_text("Now s·B·A is 2 times that")
+
+
+def test_alpha_follows_the_rank_until_it_is_typed(open_file):
+    page = open_file(MergeExplorer(rank=2))
+    page.slider.press("End")
+    expect(page.field("α")).to_have_value("12")
+    assert page.readouts()["Scale s α/r"] == ("2", "2")
+    page.field("α").fill("8")
+    page.choose("scale", "α/√r (rsLoRA)")
+    assert float(page.readouts()["Scale s α/√r"][1]) == pytest.approx(scale(8, 6, True), rel=1e-15)
+    page.slider.press("Home")
+    assert page.readouts()["Scale s α/√r"][1] == "8"
+    page.button("α follows the rank").click()
+    expect(page.field("α")).to_have_value("2")
+    expect(page.root.get_by_text("s = α/√r = 2/√1 = 2")).to_be_visible()
+    assert "s = α/√r = 2/√1 = 2" in page.settled()
+
+
+def test_what_is_typed_is_multiplied_and_its_rank_never_above_r(opened):
+    view = MergeExplorer(rank=2)
+    page = opened(view)
+    B, A = np.zeros((6, 2)), view.A.copy()
+    W, x = view.W, view.x.copy()
+    for name, M, at, value in [
+        ("B row 1 column 2", B, (0, 1), 3.0),
+        ("B row 6 column 1", B, (5, 0), -0.123456789),
+        ("A row 2 column 4", A, (1, 3), 2.5),
+        ("x 3", x, 2, -1.75),
+    ]:
+        M[at] = value
+        page.field(name).fill(str(value))
+        assert_shown(page, W, LowRank(B, A, 2.0), x)
+    expect(page.story).to_contain_text("rank 2 at most")
+    page.field("B row 1 column 2").fill("")  # half typed: nothing changes
+    page.field("B row 6 column 1").focus()
+    expect(page.field("B row 1 column 2")).to_have_value("3")
+    expect(page.field("B row 6 column 1")).to_have_value("-0.123")
+    page.slider.press("ArrowRight")  # a third column, of zeros: the same update
+    page.drawn_when(2 * B @ A)
+    assert page.readouts()["rank(BA)"][0] == "2 ≤ r = 3"
+
+
+def test_adapters_are_swapped_on_weights_that_stay(open_file):
+    view = MergeExplorer(rank=3)
+    page = open_file(view)
+    first, W = view.update.todense(), view.W
+    second = LowRank(*factors_of(start("random", 2), (6, 6), 3), 2.0).todense()
+    for name, update in (("adapter 2", second), ("adapter 1", first), ("adapter 2", second)):
+        page.choose("adapter", name)
+        page.drawn_when(update)
+        np.testing.assert_array_equal(page.picture("frozen"), W)
+        expect(page.root.get_by_text("W: 36 of 36 entries as they were")).to_be_visible()
+    cells = page.root.get_by_role("table").get_by_role("cell").all_inner_texts()
+    assert cells[-6:-1] == ["dk + r(d + k) = 72", "dk = 36", "288", "144",
+                            "36 numbers exchanged, W stays"]  # fmt: skip
+    assert page.differences()["float32"] > page.differences()["float64"] > 0
+    expect(page.root.get_by_text("that is rounding")).to_be_visible()
+
+
+def test_draws_are_reproducible_by_their_seed(open_file):
+    page = open_file(MergeExplorer())
+    page.button("random B and A").click()
+    expect(page.field("seed")).to_have_value("3")
+    drawn = LowRank(*factors_of(start("random", 3), (6, 6), 2), 2.0).todense()
+    page.drawn_when(drawn)
+    page.button("random B and A").click()
+    expect(page.field("seed")).to_have_value("4")
+    page.field("seed").fill("3")
+    page.field("seed").press("Enter")
+    page.drawn_when(drawn)
+    x = page.vector("x")
+    page.button("new x").click()
+    expect(page.root.get_by_text("seed 2", exact=True)).to_be_visible()
+    assert np.abs(page.vector("x") - x).max() > 0.01
+
+
+def test_python_and_page_follow_each_other(serve_view, open_tab):
+    view = MergeExplorer()
+    page = MergePage(open_tab(serve_view(lambda: view)).page)
+    page.field("B row 2 column 1").fill("1.5")
+    page.field("x 1").fill("-2")
+    page.choose("scale", "α/√r (rsLoRA)")
+    page.slider.press("ArrowRight")
+    page.page.wait_for_timeout(500)
+    assert (view.rank, view.use_rslora, view.B[1, 0], view.x[0]) == (3, True, 1.5, -2)
+    B, A = np.arange(6.0).reshape(6, 1), np.ones((1, 6))
+    view.param.update(B=B, A=A, alpha=0.5)
+    page.drawn_when(0.5 * B @ A)
+    expect(page.field("B row 6 column 1")).to_have_value("5")
+
+
+def test_numbers_are_in_the_cells_where_they_fit(open_file):
+    rng = np.random.default_rng(RNG_SEED)
+    page = open_file(MergeExplorer(rng.standard_normal((16, 16))))
+    numbers = page.drawn("frozen", "numbers")
+    assert len(numbers["text"]) == 256
+    page.page.set_viewport_size({"width": 390, "height": 900})
+    page.page.wait_for_function("() => Bokeh.documents[0].is_idle")
+    for _ in range(100):
+        if not page.drawn("frozen", "numbers")["text"]:
+            return
+        page.page.wait_for_timeout(50)
+    raise AssertionError("numbers are drawn over one another")
+
+
+def test_large_weights_are_pictured_by_means_and_not_typed(open_file):
+    rng = np.random.default_rng(RNG_SEED)
+    W = rng.standard_normal((200, 384)).astype(np.float32)
+    view = MergeExplorer(W, rank=8)
+    page = open_file(view)
+    page.choose("adapter", "adapter 2")
+    B, A = factors_of(start("random", 2), W.shape, 8)
+    rows, columns = (np.array_split(np.arange(n), 96) for n in W.shape)
+    update = 2 * B @ A
+    page.drawn_when(np.array([[update[np.ix_(i, j)].mean() for j in columns] for i in rows]))
+    assert page.readouts()["rank(BA)"][0] == "8 ≤ r = 8"
+    h = W.astype(float) @ view.x + update @ view.x
+    np.testing.assert_allclose(page.vector("h", "merged"), h, atol=1e-10)
+    assert page.root.get_by_role("spinbutton", name=re.compile("^B row")).count() == 0
+    expect(page.root.get_by_text("mean over a block of at most 3 × 4 entries")).to_be_visible()
+
+
+def test_refused_weights_leave_a_notice(open_file):
+    page = open_file(MergeExplorer([[1, 2], [3]]))
+    expect(page.root.get_by_text(re.compile("row 1 has 1 entries.*default"))).to_be_visible()
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])
+def test_axe_finds_nothing_and_nothing_is_too_wide(scheme, width, open_file, violations):
+    page = open_file(MergeExplorer(), color_scheme=scheme, width=width)
+    page.choose("adapter", "adapter 2")
+    assert violations(page.page) == []
+    assert page.page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_figures_are_named_and_the_live_region_speaks_once(open_file):
+    page = open_file(MergeExplorer())
+    names = [figure.get_attribute("aria-label") for figure in page.figures.all()]
+    assert names[0] == "Frozen W: 6 × 6, magnitudes to 3."
+    assert names[3] == "Colour scale of all three, from −3 over 0 to 3."
+    assert len(names) == 8
+    page.status.evaluate(
+        """(status) => {
+            window.said = [];
+            new MutationObserver(() => said.push(status.textContent))
+                .observe(status, { childList: true, characterData: true, subtree: true });
+        }"""
+    )
+    for _ in range(3):
+        page.slider.press("ArrowRight")
+    page.page.wait_for_timeout(800)
+    said = page.page.evaluate("said")
+    assert len(said) == 1
+    assert said[0].startswith("Rank 5, adapter 1, s = α/r = 10/5 = 2: the rank of B A is 0.")
+
+
+def test_the_app_is_served(serve_command, open_tab):
+    address = serve_command("panel", "serve", "apps/merge.py", "--port", "0")
+    page = MergePage(open_tab(address).page)
+    expect(page.root.get_by_role("heading", level=1)).to_have_text("W′ = W + s·B·A")
