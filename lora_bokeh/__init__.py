@@ -12,24 +12,34 @@ from lora_bokeh.spectrum import Spectrum, spectrum
 
 if TYPE_CHECKING:
     from lora_bokeh import targets as targets
+    from lora_bokeh.adapter import AdapterExplorer
+    from lora_bokeh.budget import parse_budget
     from lora_bokeh.explorer import LoraExplorer, RankExplorer
     from lora_bokeh.export import save_html
     from lora_bokeh.factorization import FactorizationPlot
     from lora_bokeh.lesson.view import Lesson
-    from lora_bokeh.loaders import list_tensors, load
+    from lora_bokeh.loaders import difference, list_tensors, load, open_source
     from lora_bokeh.lora import LowRank
     from lora_bokeh.merge import MergeExplorer
     from lora_bokeh.parameters import BudgetExplorer
+    from lora_bokeh.ranks import Choice
+    from lora_bokeh.rules import RULES
+    from lora_bokeh.saving import save_extracted, save_resized
     from lora_bokeh.server import serve
     from lora_bokeh.svd import SVDResult, truncated_svd
     from lora_bokeh.trainable import parameter_budget
     from lora_bokeh.training import Training, train
     from lora_bokeh.training_explorer import TrainingExplorer
+    from lora_bokeh.views import view_of
+    from lora_bokeh.workbench import Workbench
 
     __version__: str
 
 __all__ = [
+    "RULES",
+    "AdapterExplorer",
     "BudgetExplorer",
+    "Choice",
     "FactorizationPlot",
     "Lesson",
     "LoraExplorer",
@@ -40,36 +50,53 @@ __all__ = [
     "Spectrum",
     "Training",
     "TrainingExplorer",
+    "Workbench",
     "__version__",
+    "difference",
     "list_tensors",
     "load",
+    "open_source",
     "parameter_budget",
+    "parse_budget",
+    "save_extracted",
     "save_html",
+    "save_resized",
     "serve",
     "spectrum",
     "targets",
     "train",
     "truncated_svd",
+    "view_of",
 ]
 
 _HOMES = {
+    "AdapterExplorer": "adapter",
     "BudgetExplorer": "parameters",
+    "Choice": "ranks",
     "FactorizationPlot": "factorization",
     "Lesson": "lesson.view",
     "LoraExplorer": "explorer",
     "LowRank": "lora",
     "MergeExplorer": "merge",
+    "RULES": "rules",
     "RankExplorer": "explorer",
     "SVDResult": "svd",
-    "list_tensors": "loaders",
-    "load": "loaders",
-    "parameter_budget": "trainable",
-    "save_html": "export",
     "Training": "training",
     "TrainingExplorer": "training_explorer",
+    "Workbench": "workbench",
+    "difference": "loaders",
+    "list_tensors": "loaders",
+    "load": "loaders",
+    "open_source": "loaders",
+    "parameter_budget": "trainable",
+    "parse_budget": "budget",
+    "save_extracted": "saving",
+    "save_html": "export",
+    "save_resized": "saving",
     "serve": "server",
     "train": "training",
     "truncated_svd": "svd",
+    "view_of": "views",
 }
 
 

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from lora_bokeh.budget import parse_budget
-from lora_bokeh.card import COLUMNS, card, row, summary
+from lora_bokeh.card import COLUMNS, row, summary
 from lora_bokeh.cli_output import as_json, printable, rendered, table_of
 from lora_bokeh.cli_progress import reporting
 from lora_bokeh.formats.jsons import read_object
 from lora_bokeh.forms import FORMATS
 from lora_bokeh.ranks import Choice
 from lora_bokeh.resize import Result
-from lora_bokeh.spool import Spool
-from lora_bokeh.writers import Place, check_place, write_adapter
+from lora_bokeh.saving import save_made
+from lora_bokeh.writers import Place, check_place
 
 RANKS_FILE_BYTES = 16 << 20
 
@@ -70,16 +70,13 @@ class Job(NamedTuple):
 
     def done(self, work: Callable[..., Result]) -> str:
         """Do the work, write the adapter, and return what is to be printed."""
-        output = self.output
-        with Spool(output.parent) if output else nullcontext() as spool:
-            with reporting(self.what) as progress:
-                result = work(
-                    self.choice, form=self.form, dtype=self.dtype, spool=spool, progress=progress
-                )
-            if output:
-                place = Place(output, *result.how, self.force)
-                write_adapter(place, result.adapter, lambda: card(result))
-        return (as_table if self.printed == "table" else as_object)(self.what, output, result)
+        with reporting(self.what) as progress:
+            work = partial(work, self.choice, form=self.form, dtype=self.dtype, progress=progress)
+            if self.output is None:
+                result = work()
+            else:
+                result = save_made(work, self.output, self.form, self.force)
+        return (as_table if self.printed == "table" else as_object)(self.what, self.output, result)
 
 
 def _formats(given: Sequence[str]) -> tuple[str | None, str | None]:

@@ -8,12 +8,10 @@ import pytest
 from safetensors.numpy import load_file
 
 from lora_bokeh.budget import Budget
-from lora_bokeh.card import card
 from lora_bokeh.extract import Parts, extract
 from lora_bokeh.loaders import open_source
 from lora_bokeh.ranks import Choice
-from lora_bokeh.spool import Spool
-from lora_bokeh.writers import Place, write_adapter
+from lora_bokeh.saving import save_extracted
 from tests.adapters import checkpoint, factors, product
 
 PREFIX = "base_model.model."
@@ -42,10 +40,7 @@ def tuned_by(base, **changes):
 
 def written(tmp_path, base, tuned, choice, name="out", parts=Parts(), **options):  # noqa: B008
     """Extract, write and read again: (result, tensors, config)."""
-    with Spool(tmp_path) as spool:
-        sources = open_source(base), open_source(tuned)
-        result = extract(*sources, choice, parts=parts, spool=spool, **options)
-        write_adapter(Place(tmp_path / name, *result.how), result.adapter, lambda: card(result))
+    result = save_extracted(base, tuned, tmp_path / name, choice, parts=parts, **options)
     if result.how.form == "kohya":
         return result, load_file(tmp_path / name), None
     config = json.loads((tmp_path / name / "adapter_config.json").read_text())

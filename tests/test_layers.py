@@ -32,6 +32,7 @@ LAYERS = {
         "training_grid",
         *("presets", "trainable", "starts"),
         *("writers", "ranks", "cutting", "beside", "resize", "kept", "extract", "card"),
+        "saving",
     ],
     "L2": [
         "assets",

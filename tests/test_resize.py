@@ -11,11 +11,10 @@ from hypothesis import strategies as st
 from safetensors.numpy import load_file
 
 from lora_bokeh.budget import Budget
-from lora_bokeh.card import card
 from lora_bokeh.loaders import open_source
 from lora_bokeh.ranks import Choice
 from lora_bokeh.resize import resize
-from lora_bokeh.spool import Spool
+from lora_bokeh.saving import save_resized
 from lora_bokeh.writers import Place, write_adapter
 from tests.adapters import SHAPES, factors, kohya, peft
 
@@ -30,10 +29,7 @@ def best(dense, r):
 
 def resized(path, output, choice, **options):
     """Resize, write, and read again: (result, {module: dense ΔW of the file written})."""
-    with Spool(output.parent) as spool:
-        result = resize(open_source(path), choice, spool=spool, **options)
-        write_adapter(Place(output, *result.how), result.adapter, lambda: card(result))
-    return result, dense(output)
+    return save_resized(path, output, choice, **options), dense(output)
 
 
 def dense(path):
@@ -278,9 +274,7 @@ def test_factors_are_needed_to_write(tmp_path):
 @pytest.mark.parametrize("name", ["sd15_analog_svd_rank4_cloneofsimo", "sam_vit_b_lora_rank16"])
 def test_real_adapter_keeps_the_energy_that_is_reported(shared_data, tmp_path, name):
     path = shared_data / f"{name}.safetensors"
-    with Spool(tmp_path) as spool:
-        result = resize(open_source(path), Choice(rule="energy", threshold=0.95), spool=spool)
-        write_adapter(Place(tmp_path / "out", *result.how), result.adapter, str)
+    result = save_resized(path, tmp_path / "out", Choice(rule="energy", threshold=0.95))
     written = {e.name: e for e in open_source(tmp_path / "out").entries}
     before, lost = {}, {}
     for entry in open_source(path).entries:
@@ -293,3 +287,13 @@ def test_real_adapter_keeps_the_energy_that_is_reported(shared_data, tmp_path, n
     kept = 1 - sum(lost.values()) / sum(before.values())
     assert kept == pytest.approx(result.captured_energy, abs=1e-4)
     assert result.captured_energy >= 0.95
+
+
+def test_place_that_is_taken_is_kept_unless_forced(tmp_path):
+    path = peft(tmp_path / "adapter", {"q": factors(0, (6, 3), (3, 5))})
+    save_resized(path, tmp_path / "out", Choice(rank=2))
+    with pytest.raises(ValueError, match="it exists already"):
+        save_resized(path, tmp_path / "out", Choice(rank=1))
+    assert open_source(tmp_path / "out").entries[0].rank == 2
+    result = save_resized(open_source(path), tmp_path / "out", Choice(rank=1), force=True)
+    assert open_source(tmp_path / "out").entries[0].rank == result.chosen.ranks[0] == 1
