@@ -1,7 +1,7 @@
 // Numbers in the cells of small matrices: as many digits as there is room for.
 
 export const MOST_CELLS = 16; // rows and columns up to which cells hold numbers
-const FONTS = [13, 12, 11, 10, 9]; // px
+const FONT_SIZES = [13, 12, 11, 10, 9]; // px
 const DIGIT = 0.6; // width of a digit, of its font's size
 
 /** How numbers up to `peak` are written in cells of a width: {size, scale, decimals}, or null.
@@ -13,7 +13,7 @@ export function numberStyle(peak, width) {
   const exponent = Math.floor(Math.log10(peak));
   const plain = exponent >= -1 && exponent <= 1 ? 0 : exponent;
   const before = 2 + Math.max(exponent - plain, 0); // the sign, and digits before the point
-  const fitting = (characters) => FONTS.find((size) => characters * DIGIT * size <= width - 2);
+  const fitting = (characters) => FONT_SIZES.find((size) => characters * DIGIT * size <= width - 2);
   for (const decimals of [2, 1]) {
     const size = fitting(before + 1 + decimals);
     if (size && (decimals === 1 || size > 9)) return { size, scale: plain, decimals };
