@@ -20,7 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lora_bokeh.formats.config import LoraConfig
-from lora_bokeh.loaders import list_tensors, load, open_source
+from lora_bokeh.loaders import SourceError, list_tensors, load, open_source
 from lora_bokeh.lora import LowRank
 from lora_bokeh.spectrum import spectrum
 
@@ -273,11 +273,32 @@ def test_other_kinds_of_leftovers(tmp_path):
     source = open_source(write_kohya(tmp_path, {"a": (*factors(4, 4, 2), 2)}, extra))
     assert set(source.leftovers) == {
         "DoRA magnitudes",
-        "LoHa, LoKr or OFT factors",
+        "LoHa factors",
         "alphas without a pair",
         "whole differences",
         "learned embeddings",
     }
+
+
+@pytest.mark.parametrize(
+    ("method", "keys"),
+    [
+        ("LoHa", [f"hada_{w}" for w in ("w1_a", "w1_b", "w2_a", "w2_b", "t1")]),
+        ("LoKr", ["lokr_w1", "lokr_w2_a", "lokr_w2_b", "lokr_t2"]),
+        ("OFT", ["oft_blocks"]),
+        ("OFT", ["boft_R.default"]),
+        ("GLoRA", ["a1.weight", "a2.weight", "b1.weight", "b2.weight"]),
+        ("IA³", ["weight", "on_input"]),
+        ("VeRA", ["vera_lambda_b", "vera_lambda_d"]),
+    ],
+)
+def test_other_methods_are_named_and_refused(tmp_path, method, keys):
+    module = "lora_unet_down_blocks_0_proj"
+    tensors = {f"{module}.{key}": np.ones((4, 2), np.float32) for key in keys}
+    path = save(tmp_path / "other.safetensors", {**tensors, f"{module}.alpha": np.ones(1)})
+    with pytest.raises(SourceError, match=rf"an adapter of {method} \(.*not of LoRA") as refused:
+        open_source(path)
+    assert "\n" not in str(refused.value)
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, TypeVar
 
 from lora_bokeh import lora
 from lora_bokeh.formats.pairing import Scaling
@@ -22,6 +22,9 @@ from lora_bokeh.formats.stored import SourceError
 MAX_REPEATS = 4
 REPEAT = re.compile(r"(?<![\\(])[*+?{]")
 REPEATED_GROUP = re.compile(r"\)[*+{]")
+
+Value = TypeVar("Value")
+Patterns = list[tuple[re.Pattern[str], float]]
 
 
 class LoraConfig:
@@ -52,8 +55,8 @@ class LoraConfig:
         s = α/r, or α/√r with ``use_rslora``; r and α are those of the first pattern that fits the
         module's name, else ``r`` and ``lora_alpha``.
         """
-        r = self._first_match(self._ranks, module, self._rank)
-        alpha = self._first_match(self._alphas, module, self._alpha)
+        r = first_match(self._ranks, module, self._rank)
+        alpha = first_match(self._alphas, module, self._alpha)
         if r is not None and r != rank:
             raise SourceError(
                 self._path,
@@ -64,19 +67,19 @@ class LoraConfig:
         return Scaling(lora.scale(alpha, rank, bool(self._values.get("use_rslora"))), alpha)
 
     @cached_property
-    def _ranks(self) -> list[_Pattern]:
+    def _ranks(self) -> Patterns:
         return self._patterns("rank_pattern")
 
     @cached_property
-    def _alphas(self) -> list[_Pattern]:
+    def _alphas(self) -> Patterns:
         return self._patterns("alpha_pattern")
 
-    def _patterns(self, key: str) -> list[_Pattern]:
+    def _patterns(self, key: str) -> Patterns:
         table = self._values.get(key) or {}
         if not isinstance(table, dict):
             raise SourceError(self._path, f"{key} is {table!r:.40}, not an object")
         return [
-            _Pattern(self._compiled(key, pattern), self._checked(f"{key}[{pattern!r}]", value))
+            (self._compiled(key, pattern), self._checked(f"{key}[{pattern!r}]", value))
             for pattern, value in table.items()
         ]
 
@@ -84,15 +87,11 @@ class LoraConfig:
         if len(REPEAT.findall(pattern)) > MAX_REPEATS or REPEATED_GROUP.search(pattern):
             raise SourceError(self._path, f"{key}: the pattern {pattern!r:.60} is too intricate")
         try:
-            return re.compile(rf"(.*\.)?({pattern})$")
+            return key_pattern(pattern)
         except (re.error, RecursionError, OverflowError) as error:
             raise SourceError(
                 self._path, f"{key}: {pattern!r:.60} is no pattern ({error})"
             ) from None
-
-    @staticmethod
-    def _first_match(patterns: list[_Pattern], module: str, default: float | None) -> float | None:
-        return next((p.value for p in patterns if p.expression.match(module)), default)
 
     def _checked(self, name: str, value: object) -> float:
         """Return a finite number; as a rank it has to be a whole one from 1."""
@@ -105,9 +104,16 @@ class LoraConfig:
         return value
 
 
-class _Pattern(NamedTuple):
-    expression: re.Pattern[str]
-    value: float
+def key_pattern(key: str) -> re.Pattern[str]:
+    """Return what PEFT's get_pattern_key makes of a key of ``rank_pattern``."""
+    return re.compile(rf"(.*\.)?({key})$")
+
+
+def first_match(
+    patterns: Sequence[tuple[re.Pattern[str], Value]], module: str, default: Value
+) -> Value:
+    """Return the value of the first pattern that fits a module's name."""
+    return next((value for pattern, value in patterns if pattern.match(module)), default)
 
 
 def _finite(value: float) -> bool:

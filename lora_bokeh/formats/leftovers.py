@@ -8,10 +8,19 @@ from collections.abc import Iterable, Mapping
 
 from lora_bokeh.formats.text import count, listing
 
+OTHER_METHODS = {  # LyCORIS's and PEFT's whose update is not B·A, by what tensors are called
+    "LoHa": r"\.hada_[wt][12](_[ab])?(\.|$)",
+    "LoKr": r"\.lokr_(w[12](_[ab])?|t2)(\.|$)",
+    "OFT": r"\.b?oft_\w+(\.|$)",
+    "GLoRA": r"^(lora|lycoris)_.*\.[ab][12]\.weight$",
+    "IA³": r"\.(on_input|ia3_l)(\.|$)",
+    "VeRA": r"\.vera_lambda_[bd](\.|$)",
+}
 KINDS = (  # the first that is found in a name is its kind
     ("DoRA magnitudes", r"\.lora_magnitude_vector(\.|$)|\.dora_scale$"),
     ("biases of lora_B", r"\.lora_B\.(default\.)?bias$"),
-    ("LoHa, LoKr or OFT factors", r"\.(hada_|lokr_|oft_)"),
+    *((f"{method} factors", pattern) for method, pattern in OTHER_METHODS.items()),
+    ("differences of norms", r"\.[wb]_norm$"),
     ("whole differences", r"\.(diff|diff_b)$"),
     ("learned embeddings", r"^<.*>$"),
     ("alphas without a pair", r"\.alpha$"),

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from lora_bokeh.formats import cloneofsimo, diffusers, kohya, pairs, peft, plain
+from lora_bokeh.formats import (
+    cloneofsimo,
+    diffusers,
+    kohya,
+    other_methods,
+    pairs,
+    peft,
+    plain,
+)
 from lora_bokeh.formats.source import Source
 from lora_bokeh.formats.stored import Container
 
-ADAPTERS = (peft, kohya, cloneofsimo, diffusers, pairs)  # from the surest keys to the loosest
+# From the surest keys to the loosest; what is left of adapters is refused.
+ADAPTERS = (peft, kohya, cloneofsimo, diffusers, other_methods, pairs)
 
 
 def understood(container: Container) -> Source:

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from lora_bokeh.formats.config import first_match, key_pattern
 from lora_bokeh.formats.new_pair import NewPair
 from lora_bokeh.formats.write_safetensors import NewTensor
 
@@ -131,13 +132,3 @@ def rank_pattern(ranks: Mapping[str, int], r: int) -> dict[str, int]:
 
 def _as_it_is(name: str) -> str:
     return name if re.fullmatch(r"[\w.:/-]*", name) else re.escape(name)
-
-
-def key_pattern(key: str) -> re.Pattern[str]:
-    """Return what PEFT's get_pattern_key makes of a key."""
-    return re.compile(rf"(.*\.)?({key})$")
-
-
-def first_match(pattern: Sequence[tuple[re.Pattern[str], int]], module: str, default: int) -> int:
-    """Return the value of the first key that matches a module."""
-    return next((value for key, value in pattern if key.match(module)), default)
