@@ -95,7 +95,7 @@ def test_gradients_are_those_of_finite_differences():
 def test_floor_is_that_of_eckart_and_young():
     s = np.linalg.svd(learning.target(), compute_uv=False)
     floor = np.sum(s[2:] ** 2) / 64
-    assert facts_of("floor").words["floor"] == f"{floor:.4g}"
+    assert facts_of("floor").words["floor"] == f"{floor:.4f}"
     assert float(facts_of("floor").words["best"]) >= round(floor, 4)
     assert answer("floor") == "floor"
 

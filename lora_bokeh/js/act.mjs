@@ -45,12 +45,12 @@ function predictPanel({ onCheck, onHint, stateOf }, stage, onward) {
     prose.replaceChildren(...paragraphs(act.prose));
     place.replaceChildren(question.element);
   };
-  const show = (act, { hints: count }, { text, right }, done) => {
+  const show = (act, { hints: count }, { text, right, given }, done) => {
     hints.show(act, count);
     jump.hidden = !done;
     setText(verdict, text);
     verdict.hidden = !text;
-    verdict.className = `verdict ${right ? "right" : "wrong"}`;
+    verdict.className = `verdict ${right ? "right" : given ? "wrong" : "missing"}`;
     stage.show(act.figure?.at === "predict" ? act.figure.name : null);
   };
   return { element, open, show };
@@ -73,7 +73,7 @@ function revealPanel(onReveal, sources, stage) {
   const title = h("h3", { tabindex: "-1" }, "Reveal");
   const prose = h("div", { class: "prose" });
   const button = h("button", { type: "button", onclick: () => { onReveal(); title.focus(); } }, "Show the answer");
-  const element = h("section", { class: "card reveal", "aria-label": "reveal" }, title, button, prose, stage.element);
+  const element = h("section", { class: "card reveal", "aria-label": "reveal" }, title, button, stage.element, prose);
   const show = (act, { tried, open }) => {
     button.hidden = open;
     button.disabled = !tried;

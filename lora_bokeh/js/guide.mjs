@@ -5,10 +5,10 @@ import { h } from "./dom.mjs";
 
 const items = (texts) => h("ul", {}, ...texts.map((text) => h("li", {}, text)));
 
-function table(caption, heads, rows) {
+function table(caption, heads, rows, kind) {
   const head = h("tr", {}, ...heads.map((text) => h("th", { scope: "col" }, text)));
   const body = rows.map(([first, ...rest]) => h("tr", {}, h("th", { scope: "row" }, first), ...rest.map((text) => h("td", {}, text))));
-  return h("table", {}, h("caption", {}, caption), h("thead", {}, head), h("tbody", {}, ...body));
+  return h("table", { class: kind }, h("caption", {}, caption), h("thead", {}, head), h("tbody", {}, ...body));
 }
 
 /** The right answer to a question, in words. */
@@ -19,7 +19,9 @@ export function answerInWords({ kind, options, fields, answer, tolerance }) {
   return fields.map(({ key, label }) => `${label}: ${number(answer[key])}`).join("; ") + within;
 }
 
-const questions = (pairs) => h("dl", {}, ...pairs.flatMap(({ question, answer }) => [h("dt", {}, question), h("dd", {}, answer)]));
+const pairs = (texts, kind) => h("dl", { class: kind }, ...texts.map(([first, second]) => h("div", {}, h("dt", {}, first), h("dd", {}, second))));
+
+const questions = (asked) => pairs(asked.map(({ question, answer }) => [question, answer]));
 
 /** The page itself; it never changes. */
 export function guidePanel(guide, acts, sources) {
@@ -30,11 +32,11 @@ export function guidePanel(guide, acts, sources) {
     h("header", {}, h("h2", { tabindex: "-1" }, "For instructors"), print),
     h("p", {}, guide.about),
     part("Objectives", items(guide.objectives)),
-    part("Activities and timing", table(guide.timing, ["part", "acts", "minutes", "activity"], guide.activities)),
+    part("Activities and timing", table(guide.timing, ["part", "acts", "minutes", "activity"], guide.activities, "timing")),
     part("Answers to the acts", table("Computed, as the lesson checks them", ["act", "question", "answer"], answers)),
     part("Assessment", questions(guide.assessment)),
     part("For discussion", questions(guide.discussion)),
-    part("Glossary", questions(guide.glossary.map(({ term, meaning }) => ({ question: term, answer: meaning })))),
+    part("Glossary", pairs(guide.glossary.map(({ term, meaning }) => [term, meaning]), "glossary")),
     part("Sources", sourceList(Object.keys(sources), sources)),
   );
 }

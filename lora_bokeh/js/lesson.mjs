@@ -31,28 +31,28 @@ function verdictOf(question, given) {
 }
 
 /** What a learner does, as changes of the page's state; each is told to Python and kept. */
-function actions(model, data, say) {
+function actions(model, data, { judged, speak, reopen }) {
   const act = () => model.acts[data.act - 1];
   const keep = (progress) => { data.setv({ progress }); remember(model.key, progress); };
   return {
     go: (changes) => data.setv(changes),
-    forget: () => keep({}),
+    forget: () => { keep({}); reopen(); },
     stateOf: stateOf(model),
     onCheck: (given) => {
       const { id, question } = act();
       const verdict = verdictOf(question, given);
-      say(verdict);
+      judged(verdict);
       if (verdict.given) keep(afterAnswer(data.progress, id, given, verdict.right));
     },
     onHint: () => {
       const { id, hints } = act();
       const count = entryOf(data.progress, id).hints;
       if (count === hints.length) return;
-      say({ ...SILENT, aloud: hints[count] });
+      speak(hints[count]);
       keep(withEntry(data.progress, id, { hints: count + 1 }));
     },
     onReveal: () => {
-      say({ ...SILENT, aloud: act().reveal.join(" ") });
+      speak(act().reveal.join(" "));
       keep(withEntry(data.progress, act().id, { revealed: true }));
     },
   };
@@ -102,11 +102,13 @@ function show(parts, model, verdict) {
 export function render({ model, data, el, view }) {
   heedSync(view.model.document);
   let verdict = SILENT;
-  const parts = build(model, view, actions(model, data, (said) => {
+  const speak = (text) => parts.status.say(text);
+  const judged = (said) => {
     verdict = said;
-    parts.status.say(said.aloud ?? said.text);
+    speak(`${said.right ? "Right. " : said.given ? "Not yet. " : ""}${said.text}`);
     update();
-  }));
+  };
+  const parts = build(model, view, actions(model, data, { judged, speak, reopen: () => open() }));
   const update = () => show(parts, model, verdict);
   const address = addressOf(view.model, data);
   const open = () => {

@@ -44,7 +44,7 @@ export function pathPanel(acts, onAct, onForget) {
   const list = h("ol", { class: "chapters" }, ...chapters.map((title) => chapterItem(title, buttons.filter((_, i) => acts[i].chapter === title))));
   const count = h("p", { class: "count" });
   const bar = h("progress", { max: acts.length, "aria-label": "acts done" });
-  const forget = h("button", { type: "button", class: "forget", onclick: onForget }, "Start over");
+  const forget = h("button", { type: "button", class: "forget", onclick: () => { if (window.confirm("Forget all answers of this lesson?")) onForget(); } }, "Start over");
   const element = h("nav", { class: "card path", "aria-label": "acts" }, h("div", { class: "tally" }, count, bar), list, forget);
   const show = (progress, chosen) => {
     const { solved, done } = tally(progress, acts.map((act) => act.id));
@@ -72,7 +72,7 @@ export function pager(count, onAct) {
     now = number;
     back.disabled = number === 1;
     on.disabled = number === count;
-    on.classList.toggle("first", done);
+    on.classList.toggle("first", done && number < count);
   };
   return { element, show };
 }

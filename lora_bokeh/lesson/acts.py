@@ -51,9 +51,12 @@ def _mistake(why: str, field: str, value: float) -> dict[str, Any]:
 
 
 def fill(part: Any, words: dict[str, str]) -> Any:
-    """Put words in the places of all texts of a structure; {{name}} is left to the page."""
+    """Put words in the places of all texts of a structure; {{name}} is left to the page.
+
+    A number and its % stay on one line.
+    """
     if isinstance(part, str):
-        return part.format_map(words)
+        return part.format_map(words).replace(" %", "\N{NO-BREAK SPACE}%")
     if isinstance(part, list):
         return [fill(each, words) for each in part]
     if isinstance(part, dict):

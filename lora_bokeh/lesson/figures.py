@@ -100,7 +100,7 @@ def accuracy_figure() -> figure:
 
 def _frame(name: str, x: Range1d, y: Range1d, ticks: list[int]) -> figure:
     plot = blank_figure(name, HEIGHT, x, y)
-    plot.min_border_right = 12
+    plot.update(min_border_right=12, min_border_top=10)
     axes(plot, ticks, "")
     return plot
 

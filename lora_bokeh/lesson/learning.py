@@ -46,8 +46,8 @@ def stuck() -> Facts:
             "steps": count(steps),
             "norm_A": digits(zeros.gradient_norms.A),
             "norm_B": digits(zeros.gradient_norms.B),
-            "loss_first": digits(first),
-            "loss_last": digits(last),
+            "loss_first": f"{first:.4f}",
+            "loss_last": f"{last:.4f}",
         },
     )
 
@@ -72,11 +72,11 @@ def floor() -> Facts:
         words={
             "n": str(len(target())),
             "rank": str(RANK),
-            "floor": digits(floors[RANK]),
-            "best": digits(best),
+            "floor": f"{floors[RANK]:.4f}",
+            "best": f"{best:.4f}",
             "runs": str(len(_runs())),
             "digits": str(min(int(-np.log10(max(abs(apart), 1e-12))), 12)),
-            "floors": ", ".join(f"{digits(floors[r])} at r = {r}" for r in (RANK, RANK + 1, 4)),
+            "floors": ", ".join(f"{floors[r]:.4f} at r = {r}" for r in (RANK, RANK + 1, 4)),
         },
     )
 

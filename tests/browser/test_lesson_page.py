@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import expect
 
 from lora_bokeh import Lesson, save_html
+from lora_bokeh.assets import bundle
 from lora_bokeh.lesson.acts import acts
-from tests.browser.lesson_page import LessonPage
+from lora_bokeh.lesson.view import VIEWS
+from tests.browser.lesson_page import FOCUSED, LessonPage
 
 ACTS = acts()
 NUMBERS = range(1, len(ACTS) + 1)
@@ -46,7 +50,7 @@ def test_whole_lesson_by_keyboard_alone_offline(open_lesson):
         expect(lesson.verdict).to_have_class("verdict wrong")
         said = lesson.verdict.inner_text()
         assert "{" not in said
-        assert lesson.spoken.inner_text() == said
+        assert lesson.spoken.inner_text() == f"Not yet. {said}"
         expect(lesson.attempt.locator(".stage")).to_be_visible()
         lesson.press(lesson.button("Hint"))
         expect(lesson.predict.get_by_role("list", name="hints")).to_have_text(act["hints"][0])
@@ -66,3 +70,179 @@ def back_to_form(lesson, question):
         lesson.tab_to(lesson.predict.get_by_role("radio", checked=True), "Shift+Tab")
     elif question["kind"] == "number":
         lesson.tab_to(lesson.predict.get_by_role("spinbutton").first, "Shift+Tab")
+
+
+def give(lesson, number, right=True):
+    """Open an act and answer it with the mouse."""
+    question = ACTS[number - 1]["question"]
+    lesson.act(number).click()
+    lesson.answer(question, question["answer"] if right else wrong(question))
+
+
+def test_progress_survives_a_reload_and_can_be_forgotten(open_lesson):
+    lesson = open_lesson(reduced_motion="reduce")
+    give(lesson, 2)
+    give(lesson, 5, right=False)
+    lesson.button("Hint").click()
+    lesson.page.reload()
+    expect(lesson.path).to_contain_text("1 of 17 solved")
+    expect(lesson.act(2)).to_have_accessible_name("Act 2: 99 % saved, solved")
+    expect(lesson.act(5)).to_have_attribute("aria-current", "step")
+    expect(lesson.act(5)).to_have_accessible_name("Act 5: The first gradient, not solved yet")
+    expect(lesson.predict.get_by_role("radio", checked=True)).to_have_count(1)
+    expect(lesson.predict.get_by_role("list", name="hints")).to_be_visible()
+    lesson.page.once("dialog", lambda dialog: dialog.accept())
+    lesson.button("Start over").click()
+    expect(lesson.path).to_contain_text("0 of 17 solved")
+    expect(lesson.predict.get_by_role("radio", checked=True)).to_have_count(0)
+    lesson.page.reload()
+    expect(lesson.path).to_contain_text("0 of 17 solved")
+
+
+def test_an_answer_that_was_shown_is_not_counted_as_solved(open_lesson):
+    lesson = open_lesson(reduced_motion="reduce")
+    give(lesson, 12, right=False)
+    lesson.button("Show the answer").click()
+    expect(lesson.reveal).to_contain_text("90 % takes 15 ranks")
+    assert lesson.reveal.get_by_role("heading", name="Reveal").evaluate(FOCUSED)
+    give(lesson, 12)
+    expect(lesson.act(12)).to_have_accessible_name("Act 12: A rotation, answer shown")
+    expect(lesson.path).to_contain_text("0 of 17 solved")
+
+
+def test_nothing_given_is_said_and_not_counted(open_lesson):
+    lesson = open_lesson()
+    lesson.button("Check").click()
+    expect(lesson.verdict).to_have_text("Give an answer first.")
+    expect(lesson.spoken).to_have_text("Give an answer first.")
+    expect(lesson.button("Show the answer")).to_be_disabled()
+    assert ".live" not in lesson.attempt.inner_html()
+
+
+def test_works_where_the_browser_keeps_nothing(open_lesson):
+    lesson = open_lesson(reduced_motion="reduce")
+    refuse = "Object.defineProperty(window, 'localStorage', { get() { throw new Error('no'); } })"
+    lesson.page.add_init_script(refuse)
+    lesson.page.reload()
+    give(lesson, 2)
+    expect(lesson.path).to_contain_text("1 of 17 solved")
+
+
+def test_a_link_opens_an_act_the_views_or_the_instructors_page(lesson_file, open_tab):
+    page = open_tab(f"{lesson_file.as_uri()}#act=4", reduced_motion="reduce").page
+    lesson = LessonPage(page)
+    expect(lesson.title).to_have_text("4. Where nothing is saved")
+    lesson.act(6).click()
+    page.wait_for_url("**#act=6")
+    page.evaluate("location.hash = '#mode=teach'")
+    expect(lesson.root.get_by_role("heading", level=2, name="For instructors")).to_be_visible()
+    expect(lesson.path).to_be_hidden()
+    for act in ACTS:
+        expect(lesson.root.get_by_role("cell", name=act["question"]["ask"])).to_be_visible()
+    page.evaluate("location.hash = '#mode=explore&view=merge'")
+    expect(lesson.attempt.get_by_role("heading", level=1)).to_be_visible()
+    page.evaluate("location.hash = '#act=99'")
+    page.evaluate("location.hash = '#act=3'")
+    expect(lesson.title).to_have_text("3. How thin is B?")
+
+
+def test_explore_shows_one_view_at_a_time_and_draws_none_before(open_lesson):
+    lesson = open_lesson(reduced_motion="reduce")
+    expect(lesson.root.locator(".try .live")).to_have_count(0)
+    lesson.button("Explore").click()
+    for count, title in enumerate(VIEWS.values(), 1):
+        lesson.button(title).click()
+        expect(lesson.button(title)).to_have_attribute("aria-current", "true")
+        expect(lesson.root.locator(".try .live")).to_have_count(count)
+        expect(lesson.attempt.get_by_role("heading", level=1)).to_have_count(1)
+        assert lesson.page.evaluate("document.documentElement.scrollWidth") <= 1280
+    expect(lesson.predict).to_be_hidden()
+    lesson.button("Lesson").click()
+    expect(lesson.predict).to_be_visible()
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])
+def test_axe_finds_nothing(scheme, width, open_lesson, violations):
+    lesson = open_lesson(color_scheme=scheme, width=width, reduced_motion="reduce")
+    give(lesson, 1)
+    expect(lesson.reveal).to_contain_text("LoRA bets on the first kind")
+    assert violations(lesson.page) == []
+    give(lesson, 16, right=False)
+    lesson.button("Show the answer").click()
+    assert violations(lesson.page) == []
+    assert lesson.page.evaluate("document.documentElement.scrollWidth") <= width
+    lesson.button("For instructors").click()
+    assert violations(lesson.page) == []
+    assert lesson.page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_on_paper_there_are_no_controls(open_lesson):
+    lesson = open_lesson()
+    lesson.button("For instructors").click()
+    lesson.page.emulate_media(media="print")
+    expect(lesson.root.get_by_role("button")).to_have_count(0)
+    expect(lesson.root.get_by_role("heading", name="Objectives")).to_be_visible()
+
+
+def test_python_hears_of_the_progress(serve_view, open_tab):
+    served = Lesson()
+    lesson = LessonPage(open_tab(serve_view(lambda: served), reduced_motion="reduce").page)
+    give(lesson, 2)
+    expect(lesson.verdict).to_have_class("verdict right")
+    lesson.page.wait_for_timeout(300)
+    assert served.act == 2
+    assert served.progress["savings"] == {
+        "given": {"rank": 5}, "right": True, "tries": 1, "hints": 0, "revealed": False,
+    }  # fmt: skip
+    served.mode = "teach"
+    expect(lesson.root.get_by_role("heading", level=2, name="For instructors")).to_be_visible()
+
+
+def test_served_by_the_command(serve_command, open_tab):
+    address = serve_command("lora_bokeh", "lesson", "--no-show", "--port", "0")
+    lesson = LessonPage(open_tab(address, reduced_motion="reduce").page)
+    give(lesson, 14)
+    expect(lesson.verdict).to_have_class("verdict right")
+
+
+CALL = """async ([code, name, args]) => {
+    const url = URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
+    return (await import(url))[name](...args);
+}"""
+
+
+@pytest.fixture
+def judge(open_tab):
+    page = open_tab("about:blank").page
+    names = {act["id"]: act["question"] for act in ACTS}
+    code = bundle("verdict.mjs")
+    return lambda name, given: page.evaluate(CALL, [code, "judge", [names[name], given]])
+
+
+def test_feedback_follows_from_the_answer_given(judge):
+    for rank in (1, 4, 5, 6, 10, 700):
+        verdict = judge("savings", {"rank": rank})
+        saved = 1 - rank * 2048 / 1024**2
+        assert verdict["right"] == (rank == 5)
+        assert f"{100 * saved:.1f} %".replace("-", "−") in verdict["text"]
+        assert f"{rank * 2048:,}" in verdict["text"]
+    assert "one factor" in judge("savings", {"rank": 10})["text"]
+    for rank in range(17):
+        said = re.search(r"([\d.]+) %", judge("flat", {"rank": rank})["text"])[1]
+        assert float(said) == pytest.approx(100 * rank / 16, abs=0.0501)
+
+
+def test_each_field_has_feedback_of_its_own(judge):
+    right = ACTS[7]["question"]["answer"]
+    assert judge("residuals", {"frobenius": 2.24, "spectral": 2.0})["right"]
+    assert "sum of the values" in judge("residuals", {**right, "frobenius": 3})["text"]
+    assert "largest one dropped" in judge("residuals", {**right, "spectral": 3})["text"]
+    assert "too small" in judge("residuals", {"frobenius": 0.1, "spectral": 9})["text"]
+
+
+def test_every_choice_has_feedback_of_its_own(judge):
+    for act in ACTS:
+        question = act["question"]
+        for option in question.get("options", []):
+            verdict = judge(act["id"], option["key"])
+            assert verdict == {"right": option["key"] == question["answer"], "text": option["why"]}
