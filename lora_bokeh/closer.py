@@ -15,7 +15,9 @@ from lora_bokeh.widgets import Shell
 
 
 def look_closer(shell: Shell, opened: Mapping[str, Opened], look: Mapping[str, Any]) -> None:
-    """Answer a page that asks for more detail: ``shell.closer`` is set when it is there.
+    """Answer a page that asks for more: ``shell.closer`` is set when a region of it is there.
+
+    A page that was opened while its target grew may have missed terms; it gets them as growth.
 
     Parameters
     ----------
@@ -24,11 +26,14 @@ def look_closer(shell: Shell, opened: Mapping[str, Opened], look: Mapping[str, A
     opened : mapping of str to Opened
         Its targets by name.
     look : mapping
-        What it asks for, ``name`` and ``region``; it comes from a browser, and what makes no sense
-        goes unanswered.
+        What it asks for: ``name``, and ``region`` or ``from``, the count of terms that it has. It
+        comes from a browser, and what makes no sense goes unanswered.
     """
     target = opened.get(look.get("name", ""))
     if target is None:
+        return
+    if type(first := look.get("from")) is int and first >= 0:
+        shell.growth = {"name": target.name, "terms": target.terms_from(first)}
         return
     region = region_of(look.get("region"), target.spectrum.shape)
     if region is None:

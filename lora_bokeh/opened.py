@@ -132,6 +132,10 @@ class Opened:
         """Return what is new of its pictures since this was asked, see :class:`Pictures`."""
         return self._pictures.growth()
 
+    def terms_from(self, first: int) -> dict[str, Any]:
+        """Return the terms of its pictures past the first ones."""
+        return self._pictures.terms_from(first)
+
     def closer(self, region: Region) -> dict[str, Any] | None:
         """Return a region of its pictures in more detail."""
         return self._pictures.closer(region)

@@ -8,9 +8,11 @@ import numpy as np
 
 from lora_bokeh.jobs import Computation
 from lora_bokeh.lora import LowRank
-from lora_bokeh.pooled import MOST, Region, picture, side_for, terms, unit_exponent, whole
+from lora_bokeh.pooled import Region, picture, side_for, terms, unit_exponent, whole
 
 MOVED = 1e-5  # of the largest entry: terms that moved by less since they were sent stay as sent
+
+CLOSER_SIDE = 256  # rows and columns of a region that a server shows in detail
 
 Terms = tuple[np.ndarray, np.ndarray]
 
@@ -46,9 +48,14 @@ class Pictures:
         left, right = self._terms(self._side)
         first = _first_moved(self._held, (left, right))
         self._held = left, right
+        return self.terms_from(first)
+
+    def terms_from(self, first: int) -> dict[str, Any]:
+        """Return the terms past the first ones, for a page that missed some of the growth."""
+        left, right = self._held
         return {"from": first, "left": left[first:], "right": right[first:]}
 
-    def closer(self, region: Region, side: int = MOST) -> dict[str, Any]:
+    def closer(self, region: Region, side: int = CLOSER_SIDE) -> dict[str, Any]:
         """Return a region of the pictures as finely as ``side`` rows and columns show it."""
         left, right = self._terms(side, region)
         return self._part(region, self._picture(side, region), left, right)

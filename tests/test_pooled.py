@@ -1,11 +1,13 @@
 """Pictures are block means, of W and of every W_r, whatever the matrix and its scale."""
 
+import time
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lora_bokeh import LowRank, truncated_svd
+from lora_bokeh import LoraExplorer, LowRank, truncated_svd
 from lora_bokeh.closer import region_of
 from lora_bokeh.jobs import Computation
 from lora_bokeh.pictures import Pictures
@@ -149,3 +151,21 @@ def test_small_matrix_is_held_entry_by_entry():
         (U[:, :3] * s[:3]) @ Vh[:3],
         atol=1e-6,
     )
+
+
+def test_page_gets_what_it_asks_for_and_nothing_for_nonsense():
+    view = LoraExplorer(large(), name="W", max_rank=12)
+    shell = view.__panel__()
+    view.wait()
+    shell.look = {"name": "W", "from": 3}
+    terms_again = shell.growth["terms"]
+    assert (terms_again["from"], len(terms_again["left"])) == (3, 9)
+    for nonsense in ({"name": "?"}, {"name": "W"}, {"name": "W", "region": [0, 1, 0, 10**9]}):
+        shell.look = nonsense
+    assert shell.closer == {}
+    shell.look = {"name": "W", "region": [10, 30, 0, 1100]}
+    for _ in range(100):
+        if shell.closer:
+            break
+        time.sleep(0.05)
+    assert shell.closer["mean"].shape == (20, 256)

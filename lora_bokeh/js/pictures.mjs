@@ -44,7 +44,7 @@ export class InsideView {
     if (!held) return;
     const part = closer?.name === now.curve.name ? closer : null;
     const changed = held !== this.held || part !== this.part;
-    if (changed) this.change(now, held, part);
+    if (changed) this.change(held, part);
     const rank = Math.min(now.rank, this.layers[0].known);
     if (!changed && rank === this.rank) return this.drawNumbers(now);
     this.rank = rank;
@@ -52,21 +52,13 @@ export class InsideView {
   }
 
   /** Another target, more of its terms, or a region of it seen closer. */
-  change(now, held, part) {
-    if (now.curve.name !== this.name) this.showWhole(now);
-    this.name = now.curve.name;
+  change(held, part) {
     Object.assign(this, { held, part });
     this.layers = [held, part].filter(Boolean).map(layerOf);
     const { means, part: finest } = this.layers.at(-1);
     const scales = { "map-w": peakOf(means), "map-b": peakOf(finest.left, finest.right) };
     for (const [name, high] of Object.entries(scales)) this.mapper(name).setv({ low: -high, high }, QUIET);
     this.scales = scales;
-  }
-
-  showWhole({ d, k }) {
-    const { x_range, y_range } = this.figures["map-w"];
-    x_range.setv({ start: 0.5, end: k + 0.5 }, QUIET);
-    y_range.setv({ start: d + 0.5, end: 0.5 }, QUIET);
   }
 
   mapper(name) {

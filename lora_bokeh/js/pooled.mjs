@@ -95,9 +95,10 @@ export function entriesOf(block, size, count) {
   return [Math.floor((block * size) / count), Math.floor(((block + 1) * size) / count) - 1];
 }
 
-/** A part with the terms that are new since: all from the first on that has moved. */
+/** A part with the terms that are new since, all from the first on that has moved; with a gap, as it is. */
 export function extendTerms(part, { from, left, right }) {
-  if (from === part.left.shape[0] && left.shape[0] === 0) return part;
+  const known = part.left.shape[0];
+  if (from > known || (from === known && left.shape[0] === 0)) return part;
   const join = (old, more) => {
     const [count, width] = [from + more.shape[0], old.shape[1]];
     const all = new Float32Array(count * width);

@@ -117,7 +117,10 @@ function show(parts, model) {
 function grow(data) {
   const { growth, targets } = data;
   if (!(growth.name in targets)) return;
-  const inside = extendTerms(targets[growth.name].inside, growth.terms);
+  const { inside: held } = targets[growth.name];
+  const known = held.left.shape[0];
+  if (growth.terms.from > known && data.hosted) data.look = { name: growth.name, from: known };
+  const inside = extendTerms(held, growth.terms);
   const grown = { ...targets, [growth.name]: { ...targets[growth.name], ...growth, inside } };
   data.setv({ targets: grown }, { sync: false });
 }
