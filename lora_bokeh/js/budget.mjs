@@ -1,13 +1,16 @@
 import { budgetNow, fullRank, modulesNamed, targetsLike } from "./budget_arithmetic.mjs";
 import { budgetHead, labelledSelect, stopSlider, targetBoxes } from "./budget_controls.mjs";
 import { accuracyPanel, budgetReadouts, memoryTable, sameBudgetPanel } from "./budget_panels.mjs";
-import { OPTIMIZERS, budgetSummary, budgetTitle } from "./budget_words.mjs";
+import { budgetTables } from "./budget_table.mjs";
+import { OPTIMIZERS, budgetPicture, budgetSummary, budgetTitle } from "./budget_words.mjs";
 import { clamp } from "./arithmetic.mjs";
 import { h } from "./dom.mjs";
 import { keepHistory } from "./keeping.mjs";
 import { WHOLE, among } from "./link.mjs";
 import { heedSync } from "./notebook.mjs";
 import { keepPainted } from "./painting.mjs";
+import { figureCard } from "./panels.mjs";
+import { saveMenu } from "./save.mjs";
 import { statusRegion } from "./status.mjs";
 
 const STATE = ["rank", "model", "targets", "dtype", "optimizer"];
@@ -33,40 +36,43 @@ function kindsOf({ models, rules }) {
   };
 }
 
+/** The card of one of the figures, with the menu that saves it. */
+function plotCard(kind, heading, { model, data }, say, tables = {}) {
+  const menu = saveMenu(model[kind], heading, () => budgetPicture(budgetNow(data), kind, heading), { tables, say });
+  return figureCard(kind, heading, model.get_child(kind), menu).element;
+}
+
 /** The parts of the page, each an element and a way to show the state. */
 function build(model, data) {
   const take = (changes) => change(data, changes);
   const pairs = (names) => names.map((name) => [name, name]);
-  const parts = {
+  const status = statusRegion();
+  return {
     head: budgetHead(),
     model: labelledSelect("model", pairs(Object.keys(model.models)), (name) => take({ model: name })),
     dtype: labelledSelect("dtype", pairs(Object.keys(model.rules.itemsize)), (dtype) => take({ dtype })),
     optimizer: labelledSelect("optimiser", Object.entries(OPTIMIZERS), (optimizer) => take({ optimizer })),
     rank: stopSlider((rank) => take({ rank })),
-    targets: targetBoxes((targets) => take({ targets }), () => parts.status.say(REFUSED)),
+    targets: targetBoxes((targets) => take({ targets }), () => status.say(REFUSED)),
     readout: budgetReadouts(),
     bytes: memoryTable(),
     same: sameBudgetPanel(take),
     accuracies: accuracyPanel(model.models, model.accuracies, take),
-    status: statusRegion(),
+    status,
   };
-  const bar = h("div", { class: "bar" }, ...["model", "rank", "dtype", "optimizer", "targets"].map((name) => parts[name].element));
-  return { ...parts, bar, element: assemble({ ...parts, bar }, model) };
 }
 
-function assemble(parts, model) {
-  const card = (title, ...children) => h("section", { class: "card", "aria-label": title }, h("h2", {}, title), ...children);
-  const plot = (name) => h("div", { class: "plot" }, model.get_child(name));
+/** The page: heading, controls, figures on the left, figures in digits on the right. */
+function assemble(parts, bar, models) {
   const elements = (...names) => names.map((name) => parts[name].element);
-  return h("div", { class: "explorer budget" },
-    parts.head.element,
-    parts.bar,
-    h("div", { class: "figures" },
-      card("Parameters, each bar to scale", plot("parameters")),
-      card("Bytes while training, to scale", plot("memory"), parts.bytes.element)),
+  const tables = budgetTables(() => budgetNow(models.data));
+  const parameters = plotCard("parameters", "Parameters, each bar to scale", models, parts.status.say, tables);
+  const memory = plotCard("memory", "Bytes while training, to scale", models, parts.status.say);
+  memory.append(parts.bytes.element);
+  return h("div", { class: "explorer budget" }, parts.head.element, bar,
+    h("div", { class: "figures" }, parameters, memory),
     h("div", { class: "side" }, ...elements("readout", "same")),
-    parts.accuracies.element,
-    parts.status.element);
+    ...elements("accuracies", "status"));
 }
 
 function show(parts, model) {
@@ -85,6 +91,7 @@ export function render({ model, data, el, view }) {
   model.on(STATE, () => parts.status.show(budgetSummary(show(parts, model))));
   keepPainted(model, data, el, [model.parameters, model.memory]);
   const options = { apply: (values) => change(data, values), title: () => budgetTitle(budgetNow(data)), say: parts.status.say };
-  parts.bar.append(keepHistory({ model, data, view }, kindsOf(model), options));
-  return parts.element;
+  const controls = ["model", "rank", "dtype", "optimizer", "targets"].map((name) => parts[name].element);
+  const bar = h("div", { class: "bar" }, ...controls, keepHistory({ model, data, view }, kindsOf(model), options));
+  return assemble(parts, bar, { model, data });
 }

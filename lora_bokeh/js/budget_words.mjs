@@ -22,6 +22,11 @@ export function budgetTitle({ model, modules, rank }) {
   return `${model.name}, rank ${rank} on ${namesOf(modules)}`;
 }
 
+/** What a saved picture says around the figure, and the parts of its file name. */
+export function budgetPicture(now, kind, heading) {
+  return { parts: [now.model.name, "rank", now.rank, kind], title: [heading, budgetTitle(now)] };
+}
+
 /** The live region: said once per settled change. */
 export function budgetSummary(now) {
   const { model, modules, rank, trainable, savings } = now;

@@ -6,10 +6,12 @@ import re
 from itertools import product
 
 import pytest
+from click.testing import CliRunner
 from playwright.sync_api import Locator, Page, expect
 
 from lora_bokeh import BudgetExplorer, save_html
 from lora_bokeh.assets import bundle
+from lora_bokeh.cli import main
 from lora_bokeh.lora import break_even_rank
 from lora_bokeh.parameters import _held
 from lora_bokeh.presets import USUAL, find_model, own_model, presets, published_accuracies
@@ -259,6 +261,23 @@ def test_figures_are_named(open_file):
     expect(memory).to_have_attribute(
         "aria-label", "Bytes while training, to scale: whole model 108 GB, LoRA 13.5 GB."
     )
+
+
+def test_figures_and_numbers_are_saved(open_file, tmp_path):
+    page = open_file(BudgetExplorer("SD-1.5-UNet", rank=3))
+    for figure, kind in (("Parameters", "SVG"), ("Parameters", "CSV"), ("Bytes", "SVG")):
+        card = page.get_by_role("region", name=figure)
+        card.locator("summary", has_text="Save").press("Enter")
+        with page.expect_download() as download:
+            card.get_by_role("button", name=kind, exact=True).press("Enter")
+        download.value.save_as(tmp_path / f"{figure}.{kind}")
+    assert download.value.suggested_filename == "SD-1.5-UNet-rank-3-memory.svg"
+    command = ["budget", "SD-1.5-UNet", "--rank", "3", "--format", "csv"]
+    assert (tmp_path / "Parameters.CSV").read_text() == CliRunner().invoke(main, command).stdout
+    for figure, words in (("Parameters", "LoRA by module"), ("Bytes", "bytes while training, GB")):
+        svg = (tmp_path / f"{figure}.SVG").read_text(encoding="utf-8")
+        assert words in svg
+        assert "SD-1.5-UNet, rank 3 on attn1.to_q" in svg
 
 
 def test_a_link_carries_the_state(default_file, open_tab):
