@@ -10,7 +10,7 @@ from bokeh.plotting import figure
 from lora_bokeh.drawing import axes, blank_figure, empty, text, themed
 
 BARS_HEIGHT = 290  # px
-MEMORY_HEIGHT = 190  # px
+MEMORY_HEIGHT = 206  # px
 PARTS = {  # of the memory, from left to right: colour and outline of each
     "frozen": ("rule", "muted"),
     "weights": ("accent", "card"),
@@ -62,6 +62,8 @@ def memory_figure() -> figure:
     bars = [_part(plot, name, *colours) for name, colours in PARTS.items()]
     small = {"text_font_size": {"value": "12.5px"}, "text_baseline": {"value": "bottom"}}
     text(plot, "labels", "ink", x="x", y="y", text="text", **small)
+    under = {"text_font_size": {"value": "12px"}, "text_baseline": {"value": "top"}}
+    text(plot, "parts", "muted", x="x", y="y", text="text", **under)
     plot.add_tools(HoverTool(renderers=bars, tooltips="@name: @size"))
     return plot
 

@@ -1,6 +1,6 @@
 import { loraCount, totalBytes, wholeCount } from "./budget_arithmetic.mjs";
 import { layoutBudget } from "./budget_bars.mjs";
-import { barLabels, memoryLabels, memoryName, memoryRows, parametersName } from "./budget_words.mjs";
+import { barLabels, memoryLabels, memoryName, memoryRows, parametersName, partLabels } from "./budget_words.mjs";
 import { QUIET, columnsOf, nameFigure, setColumns } from "./bokeh.mjs";
 import { formatBytes } from "./format.mjs";
 import { Spring } from "./spring.mjs";
@@ -68,7 +68,8 @@ export class ParametersView {
   }
 }
 
-const MEMORY_BARS = { full: [54, 78], lora: [4, 28] }; // bottom and top of each, of 0 … 100
+const MEMORY_BARS = { full: [60, 82], lora: [4, 26] }; // bottom and top of each, of 0 … 100
+const PART_GLYPH = 7; // px, width of a letter in the name of a part
 const UNITS = [[1e12, "TB"], [1e9, "GB"], [1e6, "MB"], [1e3, "kB"], [1, "bytes"]];
 
 /** The unit in which the larger of the two bars reads well. */
@@ -93,18 +94,30 @@ export class MemoryView {
   }
 
   show(now) {
-    const names = memoryRows(now);
     const most = Math.max(totalBytes(now.full), totalBytes(now.lora));
     const [unit, name] = byteUnit(most);
     nameFigure(this.figure, memoryName(now));
     this.figure.x_range.setv({ start: 0, end: most / unit }, QUIET);
     this.figure.below[0].setv({ axis_label: `bytes while training, ${name}` }, QUIET);
-    const bars = Object.entries(MEMORY_BARS).flatMap(([kind, edges]) => stacked(now[kind], unit, edges));
+    const bars = Object.entries(MEMORY_BARS).map(([kind, edges]) => stacked(now[kind], unit, edges));
+    this.drawParts(bars.flat(), memoryRows(now));
+    this.drawNames(bars[0], partLabels(now), most / unit);
+    const labels = Object.entries(memoryLabels(now)).map(([kind, text]) => ({ x: 0, y: MEMORY_BARS[kind][1] + 3, text }));
+    setColumns(this.figure, "labels", columnsOf(labels, "x", "y", "text"));
+  }
+
+  drawParts(bars, names) {
     for (const part of Object.keys(names)) {
       const mine = bars.filter((rectangle) => rectangle.part === part && rectangle.right > rectangle.left);
       setColumns(this.figure, part, columnsOf(mine.map((rectangle) => ({ ...rectangle, name: names[part] })), ...EDGES, "name", "size"));
     }
-    const labels = Object.entries(memoryLabels(now)).map(([kind, text]) => ({ x: 0, y: MEMORY_BARS[kind][1] + 3, text }));
-    setColumns(this.figure, "labels", columnsOf(labels, "x", "y", "text"));
+  }
+
+  /** The parts of the upper bar by name, where there is room. */
+  drawNames(bar, names, end) {
+    const pixels = (this.figure.inner_width ?? 0) / end;
+    const fits = ({ part, left, right }) => names[part].length * PART_GLYPH <= (right - left) * pixels;
+    const shown = bar.filter(fits).map(({ part, left, bottom }) => ({ x: left, y: bottom - 2, text: names[part] }));
+    setColumns(this.figure, "parts", columnsOf(shown, "x", "y", "text"));
   }
 }

@@ -55,6 +55,11 @@ export function memoryName({ lora, full }) {
   return `Bytes while training, to scale: whole model ${formatBytes(totalBytes(full))}, LoRA ${formatBytes(totalBytes(lora))}.`;
 }
 
+/** Parts of the bytes by a short name, to stand under them. */
+export function partLabels({ optimizer }) {
+  return { frozen: "frozen", weights: "weights", gradients: "gradients", moments: OPTIMIZERS[optimizer], copy: "float32 copy" };
+}
+
 /** Labels of the two bars of bytes; what LoRA adds to the frozen weights may be too thin to be seen. */
 export function memoryLabels({ rank, lora, full }) {
   const trained = formatBytes(totalBytes(lora) - lora.frozen);
