@@ -1,8 +1,19 @@
 // LoRA's algebra on small matrices: flat arrays, row by row. Pure, in either precision.
 
+// Loops of their own for both precisions: one loop over arrays of two kinds would be slow.
+
+function addMultiple64(out, at, factor, Q, from, n) {
+  for (let j = 0; j < n; j++) out[at + j] += factor * Q[from + j];
+}
+
+/** Stored in a Float32Array, the sum is rounded as well. */
+function addMultiple32(out, at, factor, Q, from, n) {
+  for (let j = 0; j < n; j++) out[at + j] += Math.fround(factor * Q[from + j]);
+}
+
 /** A precision: what a number is rounded to after each operation, and where it is kept. */
-export const DOUBLE = { round: (x) => x, Array: Float64Array, epsilon: 2 ** -52 };
-export const SINGLE = { round: Math.fround, Array: Float32Array, epsilon: 2 ** -23 };
+export const DOUBLE = { round: (x) => x, Array: Float64Array, addMultiple: addMultiple64, epsilon: 2 ** -52 };
+export const SINGLE = { round: Math.fround, Array: Float32Array, addMultiple: addMultiple32, epsilon: 2 ** -23 };
 
 /** s = α/r, or α/√r with rsLoRA; without an α of its own it is 2r. */
 export function scaleOf(alpha, rank, rslora) {
@@ -11,13 +22,10 @@ export function scaleOf(alpha, rank, rslora) {
 }
 
 /** P (m × p) · Q (p × n), rounded after each multiplication and each addition. */
-export function product(P, Q, m, p, n, { round, Array } = DOUBLE) {
+export function product(P, Q, m, p, n, { Array, addMultiple } = DOUBLE) {
   const out = new Array(m * n);
   for (let i = 0; i < m; i++) {
-    for (let l = 0; l < p; l++) {
-      const factor = P[i * p + l];
-      for (let j = 0; j < n; j++) out[i * n + j] = round(out[i * n + j] + round(factor * Q[l * n + j]));
-    }
+    for (let l = 0; l < p; l++) addMultiple(out, i * n, P[i * p + l], Q, l * n, n);
   }
   return out;
 }
@@ -29,7 +37,7 @@ export const times = (s, p, { round } = DOUBLE) => p.map((x) => round(round(s) *
 
 /** An adapter on its weights, kept in a precision. */
 function kept(adapter, precision) {
-  const rounded = ["W", "B", "A", "x"].map((name) => [name, precision.Array.from(adapter[name])]);
+  const rounded = ["W", "B", "A", "x"].map((name) => [name, new precision.Array(adapter[name])]);
   return { ...adapter, ...Object.fromEntries(rounded) };
 }
 
@@ -71,7 +79,7 @@ function pivotOf(M, n, rows, columns) {
 
 /** The rank of M (m × n): Gaussian elimination, complete pivoting, pivots above a tolerance. */
 export function rankOf(M, m, n, tolerance) {
-  const left = Float64Array.from(M);
+  const left = new Float64Array(M);
   let [rows, columns] = [m, n].map((size) => Array.from({ length: size }, (_, i) => i));
   while (rows.length && columns.length) {
     const pivot = pivotOf(left, n, rows, columns);

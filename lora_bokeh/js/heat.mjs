@@ -8,7 +8,7 @@ const STRONG = 0.75; // of the scale: from here on text takes the colour of the 
 
 /** The least of 1, 1.5, 2, 3, 5, 7.5, 10, … that is at least x: a scale that seldom changes. */
 export function niceCeiling(x) {
-  if (!(x > 0)) return 1;
+  if (!(x > 0 && x < Infinity)) return 1;
   const power = 10 ** Math.floor(Math.log10(x));
   return power * [1, 1.5, 2, 3, 5, 7.5, 10].find((step) => step * power >= x * (1 - 1e-12));
 }

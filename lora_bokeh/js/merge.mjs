@@ -10,6 +10,9 @@ import { readoutRow } from "./panels.mjs";
 import { ownRecord } from "./starts.mjs";
 import { statusRegion } from "./status.mjs";
 
+const AT_ONCE = 1 << 14; // entries of W up to which the readouts follow every event
+const RESTS = 120; // ms without a change before those of a larger W are computed
+
 let instances = 0;
 
 /** Replace the record of the adapter in use: one message to Python. */
@@ -21,7 +24,7 @@ function setRecord(data, record) {
 function begin(data, start, seed) {
   const { record, scale } = mergeSituation(data);
   const next = seed ?? (start === "random" ? Math.max(...data.adapters.map((other) => other.seed)) + 1 : record.seed);
-  setRecord(data, { start, seed: next, scale, B: null, A: null });
+  setRecord(data, { start, seed: next >>> 0, scale, B: null, A: null });
 }
 
 /** Take an entry that was typed; the factors are then one's own. */
@@ -97,7 +100,7 @@ function build(model, data) {
     adapter: choiceRadios("adapter", `${group}-adapter`, [[1, "adapter 1"], [2, "adapter 2"]], (value) => { data.adapter = value; }),
     maps: { element: mapsCard(model) },
     factors: factorsPanel({ onStart: (start, seed) => begin(data, start, seed), onEntry: (name, i, value) => typeEntry(data, name, i, value) }),
-    readout: readoutCard(Float64Array.from(model.frozen)),
+    readout: readoutCard(new Float64Array(model.frozen)),
     forward: forwardPanel(model.get_child("bars"), captioned, {
       onEntry: (i, value) => typeInput(data, i, value),
       onDraw: () => { data.input = { seed: data.input.seed + 1, x: null }; },
@@ -111,15 +114,19 @@ function build(model, data) {
   return { ...parts, element };
 }
 
-function show(parts, data) {
+/** What costs nothing to show. */
+function showState(parts, data) {
   const now = mergeSituation(data);
-  const facts = mergeFacts(now);
-  parts.head.show(now, facts, data.notice);
-  parts.rank.show(now);
-  parts.alpha.show(now);
+  for (const part of [parts.rank, parts.alpha, parts.factors]) part.show(now);
   parts.rule.show(now.rslora);
   parts.adapter.show(now.adapter);
-  parts.factors.show(now);
+  return now;
+}
+
+/** What has to be computed: readouts and sentences. */
+function showFacts(parts, data, now) {
+  const facts = mergeFacts(now);
+  parts.head.show(now, facts, data.notice);
   parts.readout.show(now, facts, now.W);
   parts.forward.show(now, data.input.seed, facts);
   return mergeSummary(now, facts);
@@ -128,8 +135,16 @@ function show(parts, data) {
 export function render({ model, data, el, view }) {
   heedSync(view.model.document);
   const parts = build(model, data);
-  parts.status.say(show(parts, data));
-  model.on(["rank", "alpha", "use_rslora", "adapter", "adapters", "input", "notice"], () => parts.status.show(show(parts, data)));
+  let timer = null;
+  parts.status.say(showFacts(parts, data, showState(parts, data)));
+  const update = () => {
+    const now = showState(parts, data);
+    const tell = () => parts.status.show(showFacts(parts, data, now));
+    clearTimeout(timer);
+    if (now.W.length <= AT_ONCE) tell();
+    else timer = setTimeout(tell, RESTS);
+  };
+  model.on(["rank", "alpha", "use_rslora", "adapter", "adapters", "input", "notice"], update);
   keepPainted(model, data, el, [...data.maps, ...data.bars]);
   return parts.element;
 }

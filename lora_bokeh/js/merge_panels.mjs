@@ -2,6 +2,7 @@ import { h, setText } from "./dom.mjs";
 import { entryGrid } from "./grids.mjs";
 import { differenceText, roundingSentence, wayRows } from "./merge_words.mjs";
 
+const LAST_SEED = 2 ** 32 - 1;
 const place = (name) => (row, column) => `${name} row ${row} column ${column}`;
 
 /** The factors: the ways they begin, and their entries to type where they are few. */
@@ -9,7 +10,8 @@ export function factorsPanel({ onStart, onEntry }) {
   const button = (text, start) => h("button", { type: "button", onclick: () => onStart(start) }, text);
   const best = button("", "best");
   const buttons = { zero: button("B = 0", "zero"), random: button("random B and A", "random"), best };
-  const seed = h("input", { type: "number", min: 0, step: 1, onchange: () => onStart("random", Math.max(0, Math.round(seed.valueAsNumber || 0))) });
+  const typedSeed = () => Math.min(Math.max(Math.round(seed.valueAsNumber || 0), 0), LAST_SEED);
+  const seed = h("input", { type: "number", min: 0, max: LAST_SEED, step: 1, onchange: () => onStart("random", typedSeed()) });
   const starts = h("div", { class: "ways" }, ...Object.values(buttons), h("label", { class: "seed" }, "seed", seed));
   const B = entryGrid("B", place("B"), (i, value) => onEntry("B", i, value));
   const A = entryGrid("A", place("A"), (i, value) => onEntry("A", i, value));
