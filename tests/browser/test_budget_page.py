@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from itertools import product
 
@@ -319,6 +320,22 @@ def test_served_page_tells_python(serve_view, open_tab):
     page.wait_for_timeout(300)
     assert (explorer.model, explorer.targets) == ("GPT-2", ["c_attn"])
     assert explorer.budget.trainable == 294_912
+
+
+def test_drag_sends_one_patch_a_stop(serve_view, open_tab):
+    explorer = BudgetExplorer("GPT-2", rank=1, targets=["all"])
+    tab = open_tab(serve_view(lambda: explorer))
+    slider = tab.page.get_by_role("slider", name="rank")
+    expect(slider).to_be_visible()
+    tab.page.wait_for_timeout(800)
+    before = len(tab.frames)
+    for _ in range(8):
+        slider.press("ArrowRight")
+    tab.page.wait_for_timeout(1200)  # the springs have come to rest
+    patches = [frame for frame in map(str, tab.frames[before:]) if '"events"' in frame]
+    changed = [event["attr"] for patch in patches for event in json.loads(patch)["events"]]
+    assert changed == ["rank"] * 8
+    assert explorer.rank == 24
 
 
 def test_app_is_served(serve_command, open_tab):
