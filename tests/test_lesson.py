@@ -13,10 +13,11 @@ from lora_bokeh import Lesson, lora
 from lora_bokeh.cli import main
 from lora_bokeh.lesson import learning, spectra
 from lora_bokeh.lesson.acts import acts, facts_of
+from lora_bokeh.lesson.directions import noisy_update
 from lora_bokeh.lesson.guide import instructors_page
 from lora_bokeh.lesson.material import measured, published, sources, written
 from lora_bokeh.lesson.view import VIEWS, LessonPage
-from lora_bokeh.targets import flat, low_rank_plus_noise
+from lora_bokeh.targets import flat
 from tests import measured_adapters
 
 ACTS = {act["id"]: act for act in acts()}
@@ -66,10 +67,9 @@ def test_ranks_are_numpys():
 
 
 def test_noise_edge_parts_signal_from_noise():
-    s = np.linalg.svd(low_rank_plus_noise(), compute_uv=False)
-    pure = np.linalg.svd(low_rank_plus_noise(rank=1) * 0 + 0.05 * np.random.default_rng(9)
-                         .standard_normal((64, 48)), compute_uv=False)  # fmt: skip
-    assert answer("edge") == np.sum(s > 1.1 * pure[0])
+    s = np.linalg.svd(noisy_update(), compute_uv=False)
+    noise = 0.05 * np.random.default_rng(9).standard_normal((96, 64))
+    assert answer("edge") == np.sum(s > 1.1 * np.linalg.norm(noise, 2)) == 7
 
 
 def test_scale_is_alpha_over_r_and_over_its_root():

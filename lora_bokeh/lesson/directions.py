@@ -14,6 +14,7 @@ from lora_bokeh.spectrum import spectrum
 from lora_bokeh.targets import flat, low_rank_plus_noise, with_singular_values
 
 FOUR_VALUES = (6.0, 3.0, 2.0, 1.0)  # of the matrix in the act on residuals
+NOISY = "noisy update"  # what the views call the matrix in the act on noise
 
 
 @act("bound")
@@ -84,15 +85,20 @@ def rotation() -> Facts:
     )
 
 
+def noisy_update() -> np.ndarray:
+    """Return the matrix whose directions are to be told from its noise."""
+    return low_rank_plus_noise(rank=7, shape=(96, 64), seed=14)
+
+
 @act("edge")
 def edge() -> Facts:
     """Find how many directions stand out of the noise."""
-    what = spectrum(low_rank_plus_noise())
+    what = spectrum(noisy_update())
     result = RULES["noise_edge"](what, RULES["noise_edge"].default)
     m, n = what.shape
     return Facts(
         result.rank,
-        data={"values": [float(x) for x in what.s], "target": "low rank + noise"},
+        data={"values": [float(x) for x in what.s], "target": NOISY},
         words={
             "m": str(m),
             "n": str(n),

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from lora_bokeh.explorer import LoraExplorer
-from lora_bokeh.lesson.directions import four_values, needs
+from lora_bokeh.lesson.directions import NOISY, four_values, needs, noisy_update
 from lora_bokeh.lesson.material import measured
 from lora_bokeh.lora import LowRank
 from lora_bokeh.opened import Opened
@@ -18,7 +18,7 @@ LEFT_OUT = ("rules", "thresholds", "inside")
 
 
 class LessonExplorer(LoraExplorer):
-    """A LoraExplorer on the gallery and two targets more, without what no act speaks of."""
+    """A LoraExplorer on the gallery and three targets more, without what no act speaks of."""
 
     def _offered(self) -> dict[str, Opened]:
         return {**super()._offered(), **_targets()}
@@ -32,6 +32,7 @@ class LessonExplorer(LoraExplorer):
 def _targets() -> dict[str, Opened]:
     return {
         "four values": Opened("four values", four_values()),
+        NOISY: Opened(NOISY, noisy_update()),
         "SAM, rank 16": Opened("SAM, rank 16", neediest_pair()),
     }
 

@@ -119,6 +119,17 @@ def test_nothing_given_is_said_and_not_counted(open_lesson):
     assert ".live" not in lesson.attempt.inner_html()
 
 
+def test_a_task_is_about_its_own_target(open_lesson):
+    lesson = open_lesson(reduced_motion="reduce")
+    lesson.act(14).click()
+    lesson.attempt.get_by_role("combobox", name="target").select_option("flat")
+    lesson.button("Check").click()
+    expect(lesson.verdict).to_contain_text("choose that target again")
+    expect(lesson.act(14)).to_have_accessible_name("Act 14: Stop at the noise")
+    give(lesson, 14)
+    expect(lesson.verdict).to_have_class("verdict right")
+
+
 def test_works_where_the_browser_keeps_nothing(open_lesson):
     lesson = open_lesson(reduced_motion="reduce")
     refuse = "Object.defineProperty(window, 'localStorage', { get() { throw new Error('no'); } })"
