@@ -4,7 +4,7 @@
 
 const BAR = 24; // px, height of a bar
 const TOPS = { model: 22, matrices: 100, lora: 148, modules: 226 };
-export const THINNEST_BAR = 3; // px: thinner than this nothing would be seen
+const THINNEST_BAR = 3; // px: thinner than this nothing would be seen
 const GLYPH = 7; // px, width of a letter in a module's name
 
 const bar = (row, left, width) => ({ left, right: left + width, top: TOPS[row], bottom: TOPS[row] + BAR });
@@ -24,18 +24,19 @@ function divided(parts, count, width) {
   });
 }
 
-/** The bars, their lenses and how much each row is magnified against the one above. */
+/** The bars, their lenses, how much each row is magnified, and which rows name a bar drawn wider. */
 export function layoutBudget({ width, parameters, whole, trainable, parts }) {
   const most = Math.max(whole, trainable);
+  const widths = { matrices: (width * whole) / parameters, lora: (width * trainable) / most };
   const model = bar("model", 0, width);
-  const part = bar("model", 0, Math.max((width * whole) / parameters, THINNEST_BAR));
+  const part = bar("model", 0, Math.max(widths.matrices, THINNEST_BAR));
   const matrices = bar("matrices", 0, (width * whole) / most);
-  const lora = bar("lora", 0, Math.max((width * trainable) / most, THINNEST_BAR));
-  const modules = divided(parts, trainable, width);
+  const lora = bar("lora", 0, Math.max(widths.lora, THINNEST_BAR));
   return {
-    model, part, matrices, lora, modules,
-    thin: (width * trainable) / most < THINNEST_BAR,
-    lenses: [lens(part, bar("matrices", 0, matrices.right)), lens(lora, bar("modules", 0, width))],
+    model, part, matrices, lora,
+    modules: divided(parts, trainable, width),
+    thin: Object.keys(widths).filter((row) => widths[row] < THINNEST_BAR),
+    lenses: [lens(part, matrices), lens(lora, bar("modules", 0, width))],
     factors: { matrices: parameters / most, modules: most / trainable },
     tops: TOPS,
   };

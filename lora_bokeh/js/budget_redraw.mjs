@@ -1,5 +1,6 @@
 import { budgetNow } from "./budget_arithmetic.mjs";
-import { MemoryView, ParametersView } from "./budget_views.mjs";
+import { MemoryView } from "./budget_memory.mjs";
+import { ParametersView } from "./budget_views.mjs";
 import { applyColours } from "./colours.mjs";
 
 // What each page has drawn, keyed by its state.

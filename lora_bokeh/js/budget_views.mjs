@@ -1,8 +1,7 @@
-import { loraCount, totalBytes, wholeCount } from "./budget_arithmetic.mjs";
+import { loraCount } from "./budget_arithmetic.mjs";
 import { layoutBudget } from "./budget_bars.mjs";
-import { barLabels, memoryLabels, memoryName, memoryRows, parametersName, partLabels } from "./budget_words.mjs";
+import { barLabels, parametersName } from "./budget_words.mjs";
 import { QUIET, columnsOf, nameFigure, setColumns } from "./bokeh.mjs";
-import { formatBytes } from "./format.mjs";
 import { Spring } from "./spring.mjs";
 
 const EDGES = ["left", "right", "top", "bottom"];
@@ -22,11 +21,10 @@ export class ParametersView {
   }
 
   show(now) {
-    const same = this.now && this.now.model === now.model && this.now.modules.length === now.modules.length;
     this.now = now;
     nameFigure(this.figure, parametersName(now));
     this.spring ??= new Spring(now.rank, (rank) => this.draw(rank));
-    this.spring.to(now.rank, same ? "smooth" : null);
+    this.spring.to(now.rank, "smooth");
   }
 
   draw(rank) {
@@ -55,69 +53,14 @@ export class ParametersView {
   }
 
   drawTexts(plan, width, height) {
-    const { tops, factors, modules } = plan;
+    const { tops, thin, factors, modules } = plan;
     const texts = barLabels(this.now);
-    if (plan.thin) texts.lora += " *";
-    const labels = Object.entries(texts).map(([row, text]) => ({ x: 1, y: tops[row] - 4, text }));
+    const labels = Object.entries(texts).map(([row, text]) => ({ x: 1, y: tops[row] - 4, text: thin.includes(row) ? `${text} *` : text }));
     setColumns(this.figure, "labels", columnsOf(labels, "x", "y", "text"));
     const magnified = Object.entries(factors).map(([row, factor]) => ({ x: width - 2, y: tops[row] - 26, text: factorText(factor) }));
     setColumns(this.figure, "factors", columnsOf(magnified, "x", "y", "text"));
     const names = modules.map((part) => ({ x: (part.left + part.right) / 2, y: (part.top + part.bottom) / 2, text: part.text }));
     setColumns(this.figure, "modules", columnsOf(names, "x", "y", "text"));
-    setColumns(this.figure, "note", columnsOf(plan.thin ? [{ x: 1, y: height - 6, text: THIN }] : [], "x", "y", "text"));
-  }
-}
-
-const MEMORY_BARS = { full: [60, 82], lora: [4, 26] }; // bottom and top of each, of 0 … 100
-const PART_GLYPH = 7; // px, width of a letter in the name of a part
-const UNITS = [[1e12, "TB"], [1e9, "GB"], [1e6, "MB"], [1e3, "kB"], [1, "bytes"]];
-
-/** The unit in which the larger of the two bars reads well. */
-export function byteUnit(bytes) {
-  return UNITS.find(([unit]) => bytes >= unit) ?? UNITS[UNITS.length - 1];
-}
-
-/** Rectangles of a stacked bar, part after part, in a unit of bytes. */
-export function stacked(memory, unit, [bottom, top]) {
-  let left = 0;
-  return Object.entries(memory).map(([part, bytes]) => {
-    const rectangle = { part, left, right: left + bytes / unit, top, bottom, size: formatBytes(bytes) };
-    left = rectangle.right;
-    return rectangle;
-  });
-}
-
-/** Two stacked bars on one axis of bytes. */
-export class MemoryView {
-  constructor(figure) {
-    this.figure = figure;
-  }
-
-  show(now) {
-    const most = Math.max(totalBytes(now.full), totalBytes(now.lora));
-    const [unit, name] = byteUnit(most);
-    nameFigure(this.figure, memoryName(now));
-    this.figure.x_range.setv({ start: 0, end: most / unit }, QUIET);
-    this.figure.below[0].setv({ axis_label: `bytes while training, ${name}` }, QUIET);
-    const bars = Object.entries(MEMORY_BARS).map(([kind, edges]) => stacked(now[kind], unit, edges));
-    this.drawParts(bars.flat(), memoryRows(now));
-    this.drawNames(bars[0], partLabels(now), most / unit);
-    const labels = Object.entries(memoryLabels(now)).map(([kind, text]) => ({ x: 0, y: MEMORY_BARS[kind][1] + 3, text }));
-    setColumns(this.figure, "labels", columnsOf(labels, "x", "y", "text"));
-  }
-
-  drawParts(bars, names) {
-    for (const part of Object.keys(names)) {
-      const mine = bars.filter((rectangle) => rectangle.part === part && rectangle.right > rectangle.left);
-      setColumns(this.figure, part, columnsOf(mine.map((rectangle) => ({ ...rectangle, name: names[part] })), ...EDGES, "name", "size"));
-    }
-  }
-
-  /** The parts of the upper bar by name, where there is room. */
-  drawNames(bar, names, end) {
-    const pixels = (this.figure.inner_width ?? 0) / end;
-    const fits = ({ part, left, right }) => names[part].length * PART_GLYPH <= (right - left) * pixels;
-    const shown = bar.filter(fits).map(({ part, left, bottom }) => ({ x: left, y: bottom - 2, text: names[part] }));
-    setColumns(this.figure, "parts", columnsOf(shown, "x", "y", "text"));
+    setColumns(this.figure, "note", columnsOf(thin.length ? [{ x: 1, y: height - 6, text: THIN }] : [], "x", "y", "text"));
   }
 }
