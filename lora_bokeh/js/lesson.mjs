@@ -35,7 +35,11 @@ function actions(model, data, { judged, speak, reopen }) {
   const act = () => model.acts[data.act - 1];
   const keep = (progress) => { data.setv({ progress }); remember(model.key, progress); };
   return {
-    go: (changes) => data.setv(changes),
+    go: (changes) => {
+      const here = Object.entries(changes).every(([name, value]) => data[name] === value);
+      if (here) reopen(); // which brings the view back to where the act wants it
+      else data.setv(changes);
+    },
     forget: () => { keep({}); reopen(); },
     stateOf: stateOf(model),
     onCheck: (given) => {

@@ -103,7 +103,8 @@ def _difference(size: int, rank: int, dtype: type) -> float:
     """Return max |h_merged − h_unmerged|/max |h| at scale 2 in a precision."""
     rng = np.random.default_rng(0)
     shapes = ((size, size), (size, rank), (rank, size), (size,))
-    W, B, A, x = (rng.standard_normal(shape).astype(dtype) for shape in shapes)
+    drawn: list[np.ndarray] = [rng.standard_normal(shape).astype(dtype) for shape in shapes]
+    W, B, A, x = drawn
     s = dtype(2)
     unmerged = W @ x + s * (B @ (A @ x))
     merged = (W + s * (B @ A)) @ x
