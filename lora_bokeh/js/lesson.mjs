@@ -31,7 +31,7 @@ function verdictOf(question, given) {
 }
 
 /** What a learner does, as changes of the page's state; each is told to Python and kept. */
-function actions(model, data, { judged, speak, reopen }) {
+function actions(model, data, { judged, speak, reopen, arrive }) {
   const act = () => model.acts[data.act - 1];
   const keep = (progress) => { data.setv({ progress }); remember(model.key, progress); };
   return {
@@ -39,6 +39,7 @@ function actions(model, data, { judged, speak, reopen }) {
       const here = Object.entries(changes).every(([name, value]) => data[name] === value);
       if (here) reopen(); // which brings the view back to where the act wants it
       else data.setv(changes);
+      if (changes.act) arrive();
     },
     forget: () => { keep({}); reopen(); },
     stateOf: stateOf(model),
@@ -112,13 +113,13 @@ export function render({ model, data, el, view }) {
     speak(`${said.right ? "Right. " : said.given ? "Not yet. " : ""}${said.text}`);
     update();
   };
-  const parts = build(model, view, actions(model, data, { judged, speak, reopen: () => open() }));
+  const parts = build(model, view, actions(model, data, { judged, speak, reopen: () => open(), arrive: () => parts.act.focus() }));
   const update = () => show(parts, model, verdict);
   const address = addressOf(view.model, data);
   const open = () => {
     verdict = SILENT;
     parts.act.reopen();
-    prepare(model, model.acts[data.act - 1]);
+    if (data.mode === "lesson") prepare(model, model.acts[data.act - 1]);
     update();
     address.write(textsAt(model));
   };
@@ -131,8 +132,7 @@ export function render({ model, data, el, view }) {
   follow();
   model.on("after_render", open);
   model.on("progress", update);
-  model.on(["mode", "free"], open);
-  model.on("act", () => { open(); parts.act.focus(); });
+  model.on(["act", "mode", "free"], open);
   model.on("paint", () => FIGURES.forEach((name) => model[name] && applyColours(model[name], data.paint.colours)));
   keepPainted(model, data, el, FIGURES.map((name) => model[name]));
   return parts.element;

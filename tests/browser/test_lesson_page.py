@@ -257,3 +257,13 @@ def test_every_choice_has_feedback_of_its_own(judge):
         for option in question.get("options", []):
             verdict = judge(act["id"], option["key"])
             assert verdict == {"right": option["key"] == question["answer"], "text": option["why"]}
+
+
+def test_lesson_of_the_notebook_goes_on_offline(notebook_page, open_tab):
+    if notebook_page.stem != "03_lesson":
+        pytest.skip("its page has a test of its own")
+    page = open_tab(notebook_page, reduced_motion="reduce").page
+    lesson = LessonPage(page)
+    give(lesson, 8)
+    expect(lesson.verdict).to_have_class("verdict right")
+    assert "#" not in page.url
