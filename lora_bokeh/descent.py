@@ -15,7 +15,9 @@ from lora_bokeh import _descent
 from lora_bokeh.lora import LowRank
 from lora_bokeh.matrix import PANEL_BYTES, panels
 
-LOOPS_UP_TO = 1 << 20  # m·n·r: at 8×8 the loops take 1/30 of BLAS's time, above this they lose
+# m·n·r. At 8×8 the loops take a thirtieth of BLAS's time, at 1024² up to three times as long on an
+# idle machine; on a busy one the threads of BLAS wait for each other, and the loops win throughout.
+LOOPS_UP_TO = 1 << 24
 EXPLOSION = 1e6  # a loss this many times the first is a descent that went astray
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import panel as pn
 import param
+from bokeh.document import Document
 from panel.custom import Child
 
 from lora_bokeh.assets import bundle, stylesheet
@@ -131,6 +132,7 @@ class TrainingExplorer(View):
     def __init__(self, target_matrix: Any = None, rank: Any = 2, **params: Any) -> None:
         self._label = params.pop("name", None) or "W"
         self._lock = threading.RLock()  # without a session, the training thread reports itself
+        self._told = True  # whether the page has been told of all that was reported
         self._trainer: Trainer | None = None
         super().__init__(target_matrix=target_matrix, rank=rank, **params)
         self._prepare()
@@ -149,7 +151,7 @@ class TrainingExplorer(View):
         if doc is None or doc.session_context is None:
             self._now.start(self.steps, self._tell)
         else:
-            self._now.start(self.steps, lambda: doc.add_next_tick_callback(self._tell))
+            self._now.start(self.steps, lambda: self._tell_soon(doc))
             doc.on_session_destroyed(lambda _: self.pause())
 
     def pause(self) -> None:
@@ -225,6 +227,17 @@ class TrainingExplorer(View):
         with self._lock, param.edit_constant(self):
             held = page_run(self._names, self.training, self.steps)
             self.run = {**held, "running": self._now.running}
+
+    def _tell_soon(self, doc: Document) -> None:
+        """Have the session's own thread tell; once, however often asked before it comes to it."""
+
+        def tell() -> None:
+            self._told = True
+            self._tell()
+
+        if self._told:
+            self._told = False
+            doc.add_next_tick_callback(tell)
 
     def _page(self) -> dict[str, Any]:
         return {

@@ -16,9 +16,11 @@ def loss_figure() -> figure:
     Below the floor the frame is shaded: no curve gets there. Earlier runs are thin lines.
     """
     plot = blank_figure("loss", HEIGHT, Range1d(0, 1), Range1d(0.1, 1), y_axis_type="log")
+    plot.min_border_top = 6
+    plot.min_border_left = 66  # room for any label of the axis: the frame stands still
     plot.min_border_right = 14
-    axes(plot, [], "step")
-    plot.yaxis.ticker = FixedTicker(ticks=[])
+    axes(plot, [0], "step")
+    plot.yaxis.ticker = FixedTicker(ticks=[0.2, 0.5])
     plot.yaxis.formatter = PrintfTickFormatter(format="%.4g")
     frame = empty("left", "right", "bottom", "top")
     below = plot.quad(source=frame, level="underlay", line_color=None, name="below")

@@ -4,6 +4,7 @@ import { formatSignificant } from "./format.mjs";
 import { lossName } from "./training_words.mjs";
 
 const SMALLEST = 1e-16; // of the first loss: past float64's digits, and zero has no logarithm
+const AT_LEAST = 1e-3; // of the first loss: what an axis without a floor shows anyhow
 const NARROW = 460; // px: below this the floor is named in few words
 
 /** Steps 1, 2 or 5 times a power of ten apart, about `count` of them between two numbers. */
@@ -26,15 +27,15 @@ export function logTicks(low, high) {
   return few ?? decades.filter((e) => (e - last) % stride === 0).map((e) => 10 ** e).filter((y) => y >= low && y <= high);
 }
 
-/** Ends of the loss axis: room for the whole run above, and below for what nothing reaches. */
+/** Ends of the loss axis: room for the whole run above, and below `low` for what nothing reaches. */
 export function lossRange(run) {
   const known = run.loss.filter(Number.isFinite);
   const least = SMALLEST * run.first || SMALLEST;
   const reachable = run.floor > least;
-  const low = reachable ? run.floor : Math.max(Math.min(...known), least);
+  const low = reachable ? run.floor : Math.max(Math.min(...known, AT_LEAST * run.first), least);
   const high = Math.max(...known, 1.02 * low);
-  const length = Math.log(high / low);
-  return { low, start: low * Math.exp(-0.22 * length), end: high * Math.exp(0.14 * length), reachable };
+  const at = (share) => low * (high / low) ** share;
+  return { low, start: at(-0.22), end: at(1.14), ticks: logTicks(at(-0.16), at(1.08)), note: at(-0.11), reachable };
 }
 
 /** Loss against the step in a Bokeh figure: the curve, the marker, the floor, earlier runs. */
@@ -52,7 +53,7 @@ export class LossView {
     this.drawFloor(state, run, range);
     setColumns(this.figure, "earlier", columnsOf(state.earlier, "x", "y", "label"));
     const upTo = (column) => column.slice(0, shown.index + 1);
-    const loss = run.loss.map((y) => Math.max(y, range.start));
+    const loss = run.loss.map((y) => Math.max(y, range.low));
     setColumns(this.figure, "curve", { step: upTo(run.kept), loss: upTo(loss), above: upTo(run.above) });
     this.drawMarker(state, shown, loss[shown.index]);
   }
@@ -63,23 +64,23 @@ export class LossView {
     setColumns(this.figure, "marker", { ...empty, text: [], align: [], shift: [] });
   }
 
-  drawFrame({ steps }, { start, end }) {
+  drawFrame({ steps }, { start, end, ticks }) {
     this.figure.x_range.setv({ start: -0.015 * steps, end: 1.015 * steps }, QUIET);
     this.figure.y_range.setv({ start, end }, QUIET);
     this.figure.below[0].ticker.setv({ ticks: evenTicks(0, steps, 5) }, QUIET);
-    this.figure.left[0].ticker.setv({ ticks: logTicks(start, end) }, QUIET);
+    this.figure.left[0].ticker.setv({ ticks }, QUIET);
   }
 
-  drawFloor({ rank, steps }, { floor }, { low, start, reachable }) {
+  /** The line of the floor, and below it the room that nothing reaches. */
+  drawFloor({ rank, steps }, { floor }, { low, start, note, reachable }) {
     const [left, right] = [-0.015 * steps, 1.015 * steps];
     const wide = (this.figure.inner_width ?? 0) > NARROW;
-    const reason = reachable ? "no B and A of this rank get below" : "no bottom on a logarithmic axis";
+    const reason = reachable ? "no B and A of this rank get below" : "which a logarithmic axis cannot show";
     const text = `floor of rank ${rank}: ${formatSignificant(floor)}${wide ? `, ${reason}` : ""}`;
-    const area = { left, right, bottom: start, top: low };
     const line = { x0: left, x1: right, y: low };
-    setColumns(this.figure, "below", columnsOf(reachable ? [area] : [], ...Object.keys(area)));
+    setColumns(this.figure, "below", { left: [left], right: [right], bottom: [start], top: [low] });
     setColumns(this.figure, "floor", columnsOf(reachable ? [line] : [], ...Object.keys(line)));
-    setColumns(this.figure, "floor-note", { x: [steps], y: [Math.sqrt(start * low)], text: [text], align: ["right"] });
+    setColumns(this.figure, "floor-note", { x: [steps], y: [note], text: [text], align: ["right"] });
   }
 
   drawMarker({ steps }, { step, loss, diverged }, y) {

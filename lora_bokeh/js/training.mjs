@@ -70,7 +70,7 @@ function showTraining(parts, state, playing) {
 function lineOf(state, run) {
   const { index } = shownAt(run, state.playhead);
   const upTo = (column) => column.slice(0, index + 1);
-  return { target: state.target, x: upTo(run.kept), y: upTo(run.loss), label: runLabel(state) };
+  return { target: state.target, rank: state.rank, x: upTo(run.kept), y: upTo(run.loss), label: runLabel(state) };
 }
 
 export function render({ model, data, el, view }) {
@@ -120,7 +120,7 @@ export function render({ model, data, el, view }) {
     last = run && data.playhead > 0 ? lineOf(data, run) : null;
   };
   const restart = () => {
-    const lines = [...data.earlier, ...(last ? [last] : [])].filter((line) => line.target === data.target);
+    const lines = [...data.earlier, ...(last ? [last] : [])].filter((line) => line.target === data.target && line.rank === data.rank);
     data.setv({ earlier: lines.slice(-EARLIER) }, QUIETLY);
     waiting = false;
     player.pause();

@@ -38,7 +38,7 @@ export function lessonOf(state, run, shown) {
   if (!run) return "This file holds no run at this setting; a page with Python behind it can train it.";
   const [B, A] = run.gradients;
   if (run.first > 0 && B === 0 && A === 0) return "Stuck: with B = 0 and A = 0 both gradients are zero, and no step moves anything.";
-  if (shown.diverged) return "The learning rate is too high: the loss went up without bound. It did not get below the floor.";
+  if (shown.diverged) return `Diverged at step ${run.diverged}: the learning rate is too high, the loss went up without bound.`;
   if (shown.step && shown.above <= NEAR * run.first) return `At the floor: no B and A of rank ${state.rank} do better. Only a higher rank would.`;
   if (state.init === "lora") return "B = 0 makes ΔW = 0 and A’s gradient zero: at step one only B moves.";
   return "Both gradients are there at step one, but so is a ΔW that nobody trained.";
@@ -66,5 +66,5 @@ export function trainingReadout(state, run, shown) {
 export function stepCells({ step, loss, above, improvement, diverged }) {
   if (diverged) return [formatExact(step), "diverged", "–", "–"];
   if (loss === null) return [formatExact(step), "\u00a0", "\u00a0", "\u00a0"];
-  return [formatExact(step), loss.toPrecision(6), `${(100 * improvement).toFixed(2)} %`, formatSignificant(above)];
+  return [formatExact(step), loss.toPrecision(6).replace("e-", "e−"), `${(100 * improvement).toFixed(2)} %`, formatSignificant(above)];
 }
