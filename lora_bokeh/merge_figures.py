@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from bokeh.core.properties import value
 from bokeh.models import ColumnDataSource, FixedTicker, HoverTool, LinearColorMapper, Range1d
 from bokeh.plotting import figure
 
-from lora_bokeh.drawing import FONT, axes, blank_figure, empty, themed
+from lora_bokeh.drawing import axes, blank_figure, empty, text, themed
 from lora_bokeh.figures import themed_palette
 from lora_bokeh.sources import rank_ticks
 
@@ -31,11 +30,10 @@ def matrix_figure(name: str, shape: tuple[int, int]) -> figure:
         "image", "x", "y", "w", "h", source=ColumnDataSource(cells), name="cells",
         color_mapper=themed_palette(LinearColorMapper(low=-1, high=1)),
     )  # fmt: skip
-    source = empty("x", "y", "text", "colour")
-    plot.text(
-        "x", "y", "text", text_color="colour", text_align="center", text_baseline="middle",
-        text_font_size="11.5px", text_font=value(FONT), source=source, name="numbers",
-    )  # fmt: skip
+    style = {"text_font_size": "size", "text_align": {"value": "center"}}
+    style["text_baseline"] = {"value": "middle"}
+    text(plot, "numbers", "ink", x="x", y="y", text="text", **style)
+    text(plot, "numbers-on-colour", "card", x="x", y="y", text="text", **style)
     tip = [("row", "@row"), ("column", "@column"), ("value", "@image{%.6g}")]
     plot.add_tools(HoverTool(renderers=[image], tooltips=tip, formatters={"@image": "printf"}))
     return plot

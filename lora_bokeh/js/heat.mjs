@@ -1,24 +1,17 @@
 import { QUIET, setColumns, sourceOf } from "./bokeh.mjs";
+import { MOST_CELLS, cellText, numberStyle } from "./cells.mjs";
 import { groupSizes } from "./means.mjs";
 
 // Heat maps of matrices in Bokeh figures, all on one diverging scale centred at zero.
 
-const NARROWEST = 27; // px: a cell narrower than this holds no number
-const STRONG = 0.75; // of the scale: from here on text takes the colour of the card
+const ON_COLOUR = 0.75; // of the scale: from here on numbers take the colour of the card
+const LABEL = "value, the same colours in all three";
 
 /** The least of 1, 1.5, 2, 3, 5, 7.5, 10, … that is at least x: a scale that seldom changes. */
 export function niceCeiling(x) {
   if (!(x > 0 && x < Infinity)) return 1;
   const power = 10 ** Math.floor(Math.log10(x));
   return power * [1, 1.5, 2, 3, 5, 7.5, 10].find((step) => step * power >= x * (1 - 1e-12));
-}
-
-/** A number for a cell: −0.52, 12.3, −140; 0 only where it is. */
-export function cellText(x) {
-  const size = Math.abs(x);
-  if (x === 0) return "0";
-  const text = size.toFixed(size < 9.995 ? 2 : size < 99.95 ? 1 : 0);
-  return x < 0 && Number(text) ? `−${text}` : text;
 }
 
 /** Names of the groups of n rows or columns: "3", or "3–5" where they are pooled. */
@@ -31,12 +24,26 @@ export function groupNames(n, side) {
   });
 }
 
-/** Replace the picture of a renderer; arrays of the page's kind are made by the one it holds. */
-export function setImage(figure, name, columns, shape, extent) {
-  const kind = sourceOf(figure, name).data.image[0].constructor;
-  const held = (values) => [values instanceof Float64Array ? new kind(values, shape) : values];
-  const images = Object.entries(columns).map(([column, values]) => [column, held(values)]);
-  setColumns(figure, name, { ...Object.fromEntries(images), ...extent });
+/** How numbers are written in the cells of a matrix d × k; null where it has too many of them. */
+export function styleOf(figure, { d, k, top }) {
+  return Math.max(d, k) > MOST_CELLS || !figure.inner_width ? null : numberStyle(top, figure.inner_width / k);
+}
+
+/** Replace the picture of a figure; arrays of the page's kind are made by the one it holds. */
+function setImage(figure, means, { row, column, size }, extent) {
+  const kind = sourceOf(figure, "cells").data.image[0].constructor;
+  setColumns(figure, "cells", { image: [new kind(means, size)], row: [row], column: [column], ...extent });
+}
+
+/** Columns of the numbers that `which` picks out. */
+function numberColumns(means, k, style, which) {
+  const cells = Array.from(means, (value, i) => ({ value, x: (i % k) + 1, y: Math.floor(i / k) + 1 })).filter(({ value }) => which(value));
+  return {
+    x: cells.map((cell) => cell.x),
+    y: cells.map((cell) => cell.y),
+    text: cells.map((cell) => cellText(cell.value, style)),
+    size: cells.map(() => `${style.size}px`),
+  };
 }
 
 export class HeatView {
@@ -44,46 +51,35 @@ export class HeatView {
     this.figure = figure;
   }
 
-  /** Draw a matrix d × k from the means over its groups of rows and columns; at once if it is drawn. */
-  show(means, { d, k, side, top }, { ink, card }) {
-    const seen = [means, top, ink, this.figure.inner_width];
+  /** Draw a matrix d × k from the means over its groups of rows and columns, unless it is drawn. */
+  show(means, now) {
+    const { d, k, top } = now;
+    const seen = [means, top, this.figure.inner_width];
     if (this.seen?.every((value, i) => value === seen[i])) return;
     this.seen = seen;
-    if (this.shape !== `${d} × ${k}`) this.fit(d, k, side);
-    const extent = { x: [0.5], y: [0.5], w: [k], h: [d] };
-    setImage(this.figure, "cells", { image: means, row: this.row, column: this.column }, this.size, extent);
+    this.groups ??= this.fit(now);
+    setImage(this.figure, means, this.groups, { x: [0.5], y: [0.5], w: [k], h: [d] });
     const mapper = this.figure.renderers.find((renderer) => renderer.name === "cells").glyph.color_mapper;
     mapper.setv({ low: -top, high: top }, QUIET);
-    const colour = (value) => (Math.abs(value) < STRONG * top ? ink : card);
-    setColumns(this.figure, "numbers", this.numbers(means, d, k, colour));
+    const style = styleOf(this.figure, now);
+    const onColour = (value) => Math.abs(value) >= ON_COLOUR * top;
+    setColumns(this.figure, "numbers", numberColumns(style ? means : [], k, style, (value) => !onColour(value)));
+    setColumns(this.figure, "numbers-on-colour", numberColumns(style ? means : [], k, style, onColour));
   }
 
-  fit(d, k, side) {
+  /** Names of row and column for every cell. */
+  fit({ d, k, side }) {
     const [rows, columns] = [groupNames(d, side), groupNames(k, side)];
-    this.shape = `${d} × ${k}`;
-    this.size = [rows.length, columns.length];
-    this.row = rows.map((name) => columns.map(() => name));
-    this.column = rows.map(() => columns);
-  }
-
-  /** Columns of the numbers in the cells, where each cell is an entry and wide enough. */
-  numbers(means, d, k, colour) {
-    const wide = this.size[0] === d && this.size[1] === k && (this.figure.inner_width ?? 0) / k >= NARROWEST;
-    const cells = wide ? Array.from(means) : [];
-    return {
-      x: cells.map((_, i) => (i % k) + 1),
-      y: cells.map((_, i) => Math.floor(i / k) + 1),
-      text: cells.map(cellText),
-      colour: cells.map(colour),
-    };
+    return { size: [rows.length, columns.length], row: rows.map((name) => columns.map(() => name)), column: rows.map(() => columns) };
   }
 }
 
-/** The bar of colours from −top over 0 to top. */
-export function showScale(figure, top) {
+/** The bar of colours from −top over 0 to top; in a style, what the numbers are multiplied by. */
+export function showScale(figure, top, style) {
+  const [axis] = figure.below;
+  axis.setv({ axis_label: style?.scale ? `${LABEL}; numbers in the cells × 1e${style.scale}`.replace("e-", "e−") : LABEL }, QUIET);
   if (figure.x_range.end === top) return;
   figure.x_range.setv({ start: -top, end: top }, QUIET);
-  figure.below[0].ticker.setv({ ticks: [-top, -top / 2, 0, top / 2, top] }, QUIET);
-  const { data } = sourceOf(figure, "scale");
-  setColumns(figure, "scale", { ...data, x: [-top], w: [2 * top] });
+  axis.ticker.setv({ ticks: [-top, -top / 2, 0, top / 2, top] }, QUIET);
+  setColumns(figure, "scale", { ...sourceOf(figure, "scale").data, x: [-top], w: [2 * top] });
 }

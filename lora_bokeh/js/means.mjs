@@ -1,11 +1,15 @@
 import { product } from "./algebra.mjs";
+import { entriesOf } from "./pooled.mjs";
 
 // Pictures of matrices too large to show entry by entry: means over blocks.
 
-/** Sizes of at most `side` groups of n, as even as can be, the larger ones first. */
+/** Sizes of at most `side` groups of n rows, as even as can be. */
 export function groupSizes(n, side) {
   const groups = Math.min(n, side);
-  return Array.from({ length: groups }, (_, i) => Math.floor(n / groups) + (i < n % groups ? 1 : 0));
+  return Array.from({ length: groups }, (_, i) => {
+    const [first, last] = entriesOf(i, n, groups);
+    return last - first + 1;
+  });
 }
 
 /** Means over groups of the rows of M (m × n). */

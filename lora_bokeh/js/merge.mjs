@@ -1,16 +1,19 @@
+import { MOST_CELLS } from "./cells.mjs";
 import { choiceRadios } from "./choices.mjs";
 import { rankSlider } from "./controls.mjs";
 import { h, setText } from "./dom.mjs";
 import { factorsPanel, forwardPanel } from "./merge_panels.mjs";
-import { EDITABLE, inputOf, mergeFacts, mergeSituation } from "./merge_state.mjs";
-import { mergeSummary, pooledText, story, subject, untouched, updateReadout } from "./merge_words.mjs";
+import { inputOf, mergeFacts, mergeSituation } from "./merge_state.mjs";
+import { BARS, MAPS, mergePicture, mergeSummary, pooledText, story, subject, untouched, updateReadout } from "./merge_words.mjs";
 import { heedSync } from "./notebook.mjs";
 import { keepPainted } from "./painting.mjs";
 import { readoutRow } from "./panels.mjs";
+import { saveMenu } from "./save.mjs";
 import { ownRecord } from "./starts.mjs";
 import { statusRegion } from "./status.mjs";
 
 const AT_ONCE = 1 << 14; // entries of W up to which the readouts follow every event
+const OUTLINED = 32; // bars up to which those of the merged weights are outlines, as in merge_figures.py
 const RESTS = 120; // ms without a change before those of a larger W are computed
 
 let instances = 0;
@@ -67,16 +70,28 @@ function headOf() {
   return { element, show };
 }
 
-const captioned = (title, plot, note) => h("div", { class: "plot" }, h("h3", {}, title, note ? h("span", {}, note) : null), plot);
+/** A figure under its title, with the menu that saves it. */
+function captioned(title, plot, menu, note) {
+  const caption = h("div", { class: "title" }, h("h3", {}, title, note ? h("span", {}, note) : null), menu);
+  return h("div", {}, caption, h("div", { class: "plot" }, plot));
+}
 
-function mapsCard(model) {
+function mapsCard(model, menuOf) {
   const [W, update, merged, scale] = model.get_child("maps");
-  const maps = h("div", { class: "maps" }, captioned("W, frozen", W), captioned("+ s·B·A, the update", update), captioned("= W′, merged", merged));
+  const titled = (i, plot, title) => captioned(title, plot, menuOf(model.maps[i], MAPS[i]));
+  const maps = h("div", { class: "maps" }, titled(0, W, "W, frozen"), titled(1, update, "+ s·B·A, the update"), titled(2, merged, "= W′, merged"));
   const [d, k] = model.shape;
-  maps.style.setProperty("--widest", `${k <= EDITABLE ? 29 * k + 70 : 290}px`);
+  maps.style.setProperty("--widest", `${k <= MOST_CELLS ? 29 * k + 70 : 290}px`);
   const note = h("p", { class: "note" }, pooledText(d, k));
   note.hidden = !note.textContent;
   return h("section", { class: "card heat", "aria-label": "weights" }, h("h2", {}, "The weights, the update, and both merged"), maps, h("div", { class: "plot" }, scale), note);
+}
+
+/** The bars of x, Wx, s·B(Ax) and h, each under its title. */
+function barsOf(model, menuOf) {
+  const plots = model.get_child("bars");
+  const note = model.shape[0] <= OUTLINED ? " merged outlined" : " merged darker";
+  return BARS.map((title, i) => captioned(title, plots[i], menuOf(model.bars[i], title), title === "h" ? note : ""));
 }
 
 function readoutCard(whole) {
@@ -92,22 +107,24 @@ function readoutCard(whole) {
 
 function build(model, data) {
   const group = `merge-${++instances}`;
+  const status = statusRegion();
+  const menuOf = (figure, title) => saveMenu(figure, title, () => mergePicture(mergeSituation(data), title), { say: status.say });
   const parts = {
     head: headOf(),
     rank: rankSlider((rank) => { data.rank = rank; }),
     alpha: alphaField((alpha) => { data.alpha = alpha; }),
     rule: choiceRadios("scale", `${group}-rule`, [[false, "α/r"], [true, "α/√r (rsLoRA)"]], (value) => { data.use_rslora = value; }),
     adapter: choiceRadios("adapter", `${group}-adapter`, [[1, "adapter 1"], [2, "adapter 2"]], (value) => { data.adapter = value; }),
-    maps: { element: mapsCard(model) },
+    maps: { element: mapsCard(model, menuOf) },
     factors: factorsPanel({ onStart: (start, seed) => begin(data, start, seed), onEntry: (name, i, value) => typeEntry(data, name, i, value) }),
     readout: readoutCard(new Float64Array(model.frozen)),
-    forward: forwardPanel(model.get_child("bars"), captioned, {
+    forward: forwardPanel(barsOf(model, menuOf), {
       onEntry: (i, value) => typeInput(data, i, value),
       onDraw: () => { data.input = { seed: data.input.seed + 1, x: null }; },
     }),
-    status: statusRegion(),
+    status,
   };
-  const { head, rank, alpha, rule, adapter, maps, factors, readout, forward, status } = parts;
+  const { head, rank, alpha, rule, adapter, maps, factors, readout, forward } = parts;
   const bar = h("div", { class: "bar" }, ...[rank, alpha, rule, adapter].map((part) => part.element));
   const wide = Math.max(...data.shape) > 8 ? " wide" : "";
   const element = h("div", { class: `explorer merge${wide}` }, head.element, bar, ...[maps, factors, readout, forward, status].map((part) => part.element));

@@ -43,11 +43,11 @@ function twoWays() {
 }
 
 /** The forward pass: x to type or draw, its bars, and what both ways of computing h cost. */
-export function forwardPanel([x, base, update, both], captioned, { onEntry, onDraw }) {
+export function forwardPanel(plots, { onEntry, onDraw }) {
   const entries = entryGrid("x", (row, column) => `x ${column}`, onEntry);
   const seed = h("span", { class: "count" });
   const input = h("div", { class: "ways" }, h("button", { type: "button", onclick: onDraw }, "new x"), seed, entries.element);
-  const bars = h("div", { class: "bars" }, captioned("x", x), captioned("Wx", base), captioned("s·B(Ax)", update), captioned("h", both, " unmerged, and merged outlined"));
+  const bars = h("div", { class: "bars" }, ...plots);
   const greatest = h("p", { class: "sentence", role: "note" });
   const why = h("p", { class: "note" });
   const table = twoWays();

@@ -1,13 +1,11 @@
 import { forwardPass, greatest, mergedWeights, plus } from "./algebra.mjs";
 import { QUIET, nameFigure, setColumns } from "./bokeh.mjs";
 import { applyColours } from "./colours.mjs";
-import { HeatView, niceCeiling, showScale } from "./heat.mjs";
+import { HeatView, niceCeiling, showScale, styleOf } from "./heat.mjs";
 import { pooled, pooledUpdate } from "./means.mjs";
 import { SIDE, mergeSituation } from "./merge_state.mjs";
-import { barsName, mapName } from "./merge_words.mjs";
+import { BARS, MAPS, barsName, mapName } from "./merge_words.mjs";
 
-const MAPS = ["Frozen W", "Update s·B·A", "Merged W′"];
-const BARS = ["Input x", "Wx", "s·B(Ax)", "h unmerged and merged"];
 
 // What each view of the page has drawn, keyed by its state: two views share nothing.
 const drawnOf = new WeakMap();
@@ -25,10 +23,10 @@ function drawMaps(view, state, now) {
   const pictures = [view.W, update, plus(view.W, update)];
   const top = niceCeiling(Math.max(...pictures.map(greatest)));
   view.heats.forEach((heat, i) => {
-    heat.show(pictures[i], { ...now, side: SIDE, top }, state.paint.colours ?? {});
+    heat.show(pictures[i], { ...now, side: SIDE, top });
     nameFigure(state.maps[i], mapName(MAPS[i], now, top));
   });
-  showScale(state.maps[3], top);
+  showScale(state.maps[3], top, styleOf(state.maps[0], { ...now, top }));
   nameFigure(state.maps[3], `Colour scale of all three, from −${top} over 0 to ${top}.`);
 }
 

@@ -1,10 +1,10 @@
 import { DOUBLE, SINGLE, forwardPass, greatest, greatestDifference, mergedWeights, minus, norm, product, rankOf, roundingOf, scaleOf } from "./algebra.mjs";
+import { MOST_CELLS } from "./cells.mjs";
 import { uniform } from "./draws.mjs";
 import { factorsOf } from "./starts.mjs";
 
 // What the merge view shows, from its state. Pure: each part is computed when it is asked for.
 
-export const EDITABLE = 16; // rows or columns up to which entries are shown and typed
 export const SIDE = 96; // rows and columns of a picture, at most
 
 /** The input: as it was typed, else drawn. */
@@ -24,7 +24,7 @@ export function mergeSituation({ frozen, shape, best, end, rank: wanted, alpha, 
     rslora: use_rslora,
     W: frozen,
     x: inputOf(input, k),
-    small: Math.max(d, k) <= EDITABLE,
+    small: Math.max(d, k) <= MOST_CELLS,
   };
 }
 

@@ -12,6 +12,10 @@ const RULES = { false: "α/r", true: "α/√r" };
 export const scaleText = ({ rslora, alpha, rank, scale }) =>
   `s = ${RULES[rslora]} = ${short(alpha)}/${rslora ? "√" : ""}${rank} = ${short(scale)}`;
 
+/** Names of the figures. */
+export const MAPS = ["Frozen W", "Update s·B·A", "Merged W′"];
+export const BARS = ["x", "Wx", "s·B(Ax)", "h"];
+
 /** What is looked at, in one line. */
 export const subject = (now) => `${now.d} × ${now.k} · adapter ${now.adapter} · rank ${now.rank} · ${scaleText(now)}`;
 
@@ -85,6 +89,9 @@ export function mergeSummary(now, facts) {
     `Unmerged and merged differ by ${differenceText(facts)}.`
   );
 }
+
+/** A figure as a file: the parts of its name, and what it says of itself. */
+export const mergePicture = (now, title) => ({ parts: [title, now.d, "x", now.k, "rank", now.rank], title: [title, `rank ${now.rank}, s = ${short(now.scale)}`] });
 
 /** Names of the figures, for assistive technology. */
 export const mapName = (title, { d, k }, top) => `${title}: ${d} × ${k}, magnitudes to ${short(top)}.`;

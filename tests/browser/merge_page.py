@@ -9,13 +9,16 @@ from playwright.sync_api import Locator, expect
 
 from tests.browser.explorer_page import ExplorerPage
 
-PICTURE = """(name) => {
+FIGURE = """(name) => {
     const figure = Bokeh.documents.flatMap((doc) => doc.roots())
         .flatMap((root) => [...root.references()])
         .find((model) => model.type === "Figure" && model.name === name);
+"""
+PICTURE = f"""{FIGURE}
     const image = figure.renderers.find((r) => r.name === "cells").data_source.data.image[0];
     return [Array.from(image), image.shape];
-}"""
+}}"""
+LABEL = f"{FIGURE} return figure.below[0].axis_label; }}"
 
 
 @dataclass
@@ -40,6 +43,10 @@ class MergePage(ExplorerPage):
         """Return what a heat map shows: "frozen", "update" or "merged"."""
         values, shape = self.page.evaluate(PICTURE, name)
         return np.reshape(values, shape)
+
+    def axis_label(self, name: str) -> str:
+        """Return what a figure calls its horizontal axis."""
+        return self.page.evaluate(LABEL, name)
 
     def vector(self, name: str, which: str = "values") -> np.ndarray:
         """Return what is drawn as bars: "x", "base", "update" or "h", unmerged or "merged"."""

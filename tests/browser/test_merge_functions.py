@@ -147,11 +147,17 @@ def test_scale_is_pythons(call):
     assert call("algebra.mjs", "scaleOf", *cases) == pytest.approx(expected, rel=1e-15)
 
 
+def groups(n):
+    """Return at most 96 groups of rows, each from ⌊i·n/96⌋ on."""
+    count = min(n, 96)
+    return [np.arange(i * n // count, (i + 1) * n // count) for i in range(count)]
+
+
 @pytest.mark.parametrize(("d", "k"), [(6, 6), (96, 97), (200, 130), (1, 300)])
 def test_pictures_are_means_over_blocks_and_means_commute_with_the_product(call, d, k):
     rng = np.random.default_rng(d)
     B, A = rng.standard_normal((d, 3)), rng.standard_normal((3, k))
-    rows, columns = (np.array_split(np.arange(n), min(n, 96)) for n in (d, k))
+    rows, columns = (groups(n) for n in (d, k))
     means = [[(B @ A)[np.ix_(i, j)].mean() for j in columns] for i in rows]
     (picture,) = call("means.mjs", "pooled", ((B @ A).ravel().tolist(), d, k, 96))
     np.testing.assert_allclose(picture, np.ravel(means), atol=1e-12)
@@ -168,9 +174,3 @@ def test_colours_reach_as_far_as_the_largest_entry_and_seldom_change(call):
         assert value <= top * (1 + 1e-12) <= 1.6 * value * (1 + 1e-9) or top / value < 2
         assert any(np.isclose(top / 10.0**power, tops).any() for power in range(-7, 7))
     assert call("heat.mjs", "niceCeiling", (0,)) == [1]
-
-
-def test_numbers_of_cells_keep_three_digits_and_never_read_minus_zero(call):
-    values = [0, -0.001, 0.004, -0.52, 9.999, 12.34, -140.4, 99.96]
-    texts = ["0", "0.00", "0.00", "−0.52", "10.0", "12.3", "−140", "100"]
-    assert call("heat.mjs", "cellText", *((v,) for v in values)) == texts

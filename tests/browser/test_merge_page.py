@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from lora_bokeh import MergeExplorer, save_html
 from lora_bokeh.lora import LowRank, forward, merged, scale
 from lora_bokeh.starts import factors_of, start
 from tests.browser.merge_page import MergePage
+from tests.browser.test_merge_functions import groups
 
 RNG_SEED = 5
 
@@ -181,18 +183,20 @@ def test_python_and_page_follow_each_other(serve_view, open_tab):
     expect(page.field("B row 6 column 1")).to_have_value("5")
 
 
-def test_numbers_are_in_the_cells_where_they_fit(open_file):
-    rng = np.random.default_rng(RNG_SEED)
-    page = open_file(MergeExplorer(rng.standard_normal((16, 16))))
-    numbers = page.drawn("frozen", "numbers")
-    assert len(numbers["text"]) == 256
-    page.page.set_viewport_size({"width": 390, "height": 900})
-    page.page.wait_for_function("() => Bokeh.documents[0].is_idle")
-    for _ in range(100):
-        if not page.drawn("frozen", "numbers")["text"]:
-            return
-        page.page.wait_for_timeout(50)
-    raise AssertionError("numbers are drawn over one another")
+def test_numbers_are_in_the_cells_and_say_what_they_are_multiplied_by(open_file):
+    W = 0.001 * np.random.default_rng(RNG_SEED).standard_normal((16, 16))
+    page = open_file(MergeExplorer(W))
+    parts = [page.drawn("frozen", name) for name in ("numbers", "numbers-on-colour")]
+    numbers = {
+        (y, x): float(text.replace("−", "-"))
+        for part in parts
+        for y, x, text in zip(part["y"], part["x"], part["text"], strict=True)
+    }
+    assert len(numbers) == 256
+    for (row, column), number in numbers.items():
+        assert number * 1e-3 == pytest.approx(W[row - 1, column - 1], abs=0.51e-5)
+    label = page.axis_label("colours")
+    assert label.endswith("numbers in the cells × 1e−3")
 
 
 def test_large_weights_are_pictured_by_means_and_not_typed(open_file):
@@ -202,7 +206,7 @@ def test_large_weights_are_pictured_by_means_and_not_typed(open_file):
     page = open_file(view)
     page.choose("adapter", "adapter 2")
     B, A = factors_of(start("random", 2), W.shape, 8)
-    rows, columns = (np.array_split(np.arange(n), 96) for n in W.shape)
+    rows, columns = (groups(n) for n in W.shape)
     update = 2 * B @ A
     page.drawn_when(np.array([[update[np.ix_(i, j)].mean() for j in columns] for i in rows]))
     assert page.readouts()["rank(BA)"][0] == "8 ≤ r = 8"
@@ -244,6 +248,21 @@ def test_figures_are_named_and_the_live_region_speaks_once(open_file):
     said = page.page.evaluate("said")
     assert len(said) == 1
     assert said[0].startswith("Rank 5, adapter 1, s = α/r = 10/5 = 2: the rank of B A is 0.")
+
+
+def test_figures_are_saved_with_their_numbers(open_file, tmp_path):
+    page = open_file(MergeExplorer(rank=1), color_scheme="dark")
+    page.choose("adapter", "adapter 2")
+    page.root.get_by_label("Save: Update s·B·A").press("Enter")
+    with page.page.expect_download() as download:
+        page.root.get_by_role("button", name="SVG").press("Enter")
+    assert download.value.suggested_filename == "Update-s-B-A-6-x-6-rank-1.svg"
+    svg = ElementTree.parse(download.value.path())
+    texts = ["".join(each.itertext()) for each in svg.iter("{http://www.w3.org/2000/svg}text")]
+    update = LowRank(*factors_of(start("random", 2), (6, 6), 1), 2.0).todense()
+    for value in update.ravel():
+        assert f"{value:.2f}".replace("-0.00", "0.00").replace("-", "−") in texts
+    assert {"Update s·B·A", "row", "column"} <= set(texts)
 
 
 def test_the_app_is_served(serve_command, open_tab):
