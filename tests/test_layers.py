@@ -53,6 +53,7 @@ LAYERS = {
         "merge",
         "parameters",
         "lesson",
+        "training_explorer",
         "views",
         "workbench",
         "page",
