@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from lora_bokeh.lora import LowRank
     from lora_bokeh.merge import MergeExplorer
     from lora_bokeh.parameters import BudgetExplorer
+    from lora_bokeh.picture import save_pdf, save_png, save_svg
     from lora_bokeh.ranks import Choice
     from lora_bokeh.rules import RULES
     from lora_bokeh.saving import save_extracted, save_resized
@@ -60,7 +61,10 @@ __all__ = [
     "parse_budget",
     "save_extracted",
     "save_html",
+    "save_pdf",
+    "save_png",
     "save_resized",
+    "save_svg",
     "serve",
     "spectrum",
     "targets",
@@ -92,6 +96,9 @@ _HOMES = {
     "parse_budget": "budget",
     "save_extracted": "saving",
     "save_html": "export",
+    "save_pdf": "picture",
+    "save_png": "picture",
+    "save_svg": "picture",
     "save_resized": "saving",
     "serve": "server",
     "train": "training",

@@ -16,6 +16,7 @@ import click
 from lora_bokeh.cli_act import extract, resize
 from lora_bokeh.cli_budget import budget
 from lora_bokeh.cli_errors import OneLineGroup, bad_input
+from lora_bokeh.cli_figure import figure
 from lora_bokeh.cli_lesson import lesson
 from lora_bokeh.cli_train import train
 
@@ -127,24 +128,14 @@ def export(source: str | None, output: Path, rank: int | None, **options: Any) -
     It shows SOURCE, or an example, and works offline. Where SOURCE holds several matrices the page
     lists them and holds the curve of each.
     """
-    from lora_bokeh.matrix import check_rank
-
     with bad_input(source):
-        from lora_bokeh.cli_view import views
+        from lora_bokeh.cli_view import view_at
 
-        made = views(source, every=True, **options)
-        view = made.make()
-        if view.notice:
-            raise ValueError(view.notice)
-        if rank is not None:
-            view.rank = check_rank(rank, view.param.rank.bounds[1])
-    from lora_bokeh.cli_progress import wait_for
+        view, title = view_at(source, rank, every=True, **options)
     from lora_bokeh.export import save_html
 
-    wait_for(view, source or "example")
-
     with bad_input(output):
-        save_html(view, output, title=made.title)
+        save_html(view, output, title=title)
     click.echo(f"{output}: {output.stat().st_size / 1e6:.2f} MB")
 
 
@@ -203,6 +194,7 @@ def inspect(source: str, base: str | None, output_format: str) -> None:
 
 main.add_command(resize)
 main.add_command(extract)
+main.add_command(figure)
 main.add_command(budget)
 main.add_command(train)
 main.add_command(lesson)

@@ -1,4 +1,4 @@
-"""What ``serve`` and ``export`` show: the gallery, one matrix, a file's list, or a difference."""
+"""What ``serve``, ``export`` and ``figure`` show: the gallery, a matrix, a list, a difference."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from lora_bokeh.cli_progress import reporting
+from lora_bokeh.cli_progress import reporting, wait_for
 from lora_bokeh.explorer import LoraExplorer
 from lora_bokeh.loaders import difference, open_source
+from lora_bokeh.matrix import check_rank
 from lora_bokeh.views import Views, views_of
 
 
@@ -40,6 +41,31 @@ def views(
         with reporting(source) as progress:
             made.survey.run(progress)
     return made
+
+
+def view_at(source: str | None, rank: int | None, **options: Any) -> tuple[LoraExplorer, str]:
+    """Return a view at a rank, with all of its matrix computed, and a title.
+
+    Parameters
+    ----------
+    source, **options
+        As for :func:`views`.
+    rank : int or None
+        None for where the view starts.
+
+    Raises
+    ------
+    SourceError, ValueError, TypeError
+        What was named cannot be shown, or not at that rank.
+    """
+    made = views(source, **options)
+    view = made.make()
+    if view.notice:
+        raise ValueError(view.notice)
+    if rank is not None:
+        view.rank = check_rank(rank, view.param.rank.bounds[1])
+    wait_for(view, source or "example")
+    return view, made.title
 
 
 def _gallery(tensor: str | None, base: str | None, **options: Any) -> Views:

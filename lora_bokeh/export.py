@@ -50,7 +50,7 @@ def save_html(view: Any, path: str | os.PathLike[str], title: str = TITLE) -> No
     OSError
         The file cannot be written.
     """
-    _write_whole(Path(path), _html(view, title))
+    write_whole(Path(path), _html(view, title).encode())
 
 
 def _html(view: Any, title: str) -> str:
@@ -84,12 +84,12 @@ def _inlined(sheet: Any) -> Any:
     return InlineStyleSheet(css=local.read_text(encoding="utf-8"))
 
 
-def _write_whole(path: Path, text: str) -> None:
+def write_whole(path: Path, content: bytes) -> None:
     """Write beside the path and rename, so that a cut leaves the old file or the new one."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
         umask = os.umask(0)
         os.umask(umask)
         Path(temporary).chmod(0o666 & ~umask)

@@ -8,13 +8,22 @@ const FONTS = "Inter, Helvetica, Arial, sans-serif"; // what other programs know
 const PIXELS = 3; // of a PNG, across one of the page: 288 dpi
 const SVG = "http://www.w3.org/2000/svg";
 const MARGIN = 12; // px around the drawing
+const ROOM_FOR_TITLE = 44; // px
 const PER_LETTER = 8; // px of a title
 
-/** A copy of a figure in a document of its own, as it is now. */
+const sourcesOf = (figure) => [...figure.references()].filter((model) => model.type === "ColumnDataSource");
+
+/** A copy of a figure in a document of its own, as it is now; it looks at the same columns. */
 function copyOf(figure) {
   const { Serializer } = Bokeh.require("core/serialization");
   const roots = new Serializer({ references: new Map() }).encode([figure]);
-  return figure.document.constructor.from_json({ version: Bokeh.version, title: "", roots });
+  const copy = figure.document.constructor.from_json({ version: Bokeh.version, title: "", roots });
+  // A copied array has lost its shape, and is taken for equal to the one that has it.
+  const columns = new Map(sourcesOf(figure).map((source) => [source.id, source.data]));
+  for (const source of sourcesOf(copy.roots()[0])) {
+    for (const data of [{}, columns.get(source.id)]) source.setv({ data }, QUIET);
+  }
+  return copy;
 }
 
 /** A line of text cut in its middle to a width in pixels. */
@@ -23,29 +32,37 @@ export function cutMiddle(text, width) {
   return text.length <= most ? text : `${text.slice(0, Math.ceil(most / 2) - 1)}…${text.slice(1 - Math.floor(most / 2))}`;
 }
 
-/** Give the copy the frame of the figure on the page, and in words what the page says around it. */
-function dress(copy, figure, { title, yLabel, colours }) {
-  const text = title.map((line) => cutMiddle(line, figure.inner_width)).join("\n");
+/** Size of the whole picture: as asked for, else that of the figure and of the words around it. */
+export function pictureSize(figure, { width, height }) {
+  const [across, down] = [figure.outer_width + 2 * MARGIN, figure.outer_height + 2 * MARGIN + ROOM_FOR_TITLE];
+  return { width: width || across, height: height || down };
+}
+
+/** Give the copy a size, colours, and in words what the page says around the figure. */
+function dress(copy, { title, yLabel, colours, width, height }) {
+  const text = title.map((line) => cutMiddle(line, width - 4 * MARGIN)).join("\n");
   const font = { text_font: FONTS, text_font_size: "14px", text_font_style: "normal", text_color: colours.ink, standoff: 8 };
   copy.toolbar.setv({ tools: [] }, QUIET);
   copy.title.setv({ text, ...font }, QUIET);
   if (yLabel) copy.left[0].setv({ axis_label: yLabel.join("") }, QUIET);
-  const frame = { frame_width: figure.inner_width, frame_height: figure.inner_height, width: null, height: null };
-  const paper = { background_fill_color: colours.card, border_fill_color: colours.card, min_border: 0 };
-  copy.setv({ ...frame, ...paper, sizing_mode: "fixed", output_backend: "svg" }, QUIET);
+  const size = { width: width - 2 * MARGIN, height: height - 2 * MARGIN, sizing_mode: "fixed" };
+  copy.setv({ ...size, background_fill_color: null, border_fill_color: null }, QUIET);
   applyColours(copy, colours);
 }
 
-/** Draw a document's only root out of sight, and return it as an SVG element. */
-async function drawn(document_) {
+/** Draw a document's only root out of sight, and return it as an SVG element, and where it is. */
+async function drawn(document_, arrange) {
   const place = document.createElement("div");
   place.style.cssText = "position: absolute; left: -99999px; top: 0";
   document.body.append(place);
   try {
     const views = await Bokeh.embed.add_document_standalone(document_, place);
     if (!document_.is_idle) await new Promise((idle) => document_.idle.connect(idle));
+    arrange?.(document_.roots()[0]);
     const blob = await views.get(document_.roots()[0]).export("svg").to_blob();
-    return new DOMParser().parseFromString(await blob.text(), "image/svg+xml").documentElement;
+    const svg = new DOMParser().parseFromString(await blob.text(), "image/svg+xml").documentElement;
+    place.append(svg);
+    return { svg, content: svg.getBBox() };
   } finally {
     document_.clear();
     Bokeh.documents.splice(Bokeh.documents.indexOf(document_), 1);
@@ -72,9 +89,11 @@ function finishTexts(svg, { title, yLabel }) {
   }
 }
 
-/** Name the drawing for assistive technology, give it a margin, and let it scale. */
-function finish(svg, label, words) {
-  const [width, height] = ["width", "height"].map((side) => Number(svg.getAttribute(side)) + 2 * MARGIN);
+/** Name the drawing for assistive technology, let it scale, and give it a margin, the size that was
+ * asked for, or no more than there is to see. */
+function finish({ svg, content }, label, words) {
+  const width = words.width || Math.ceil(content.x + content.width) + 2 * MARGIN;
+  const height = words.height || Math.ceil(content.y + content.height) + 2 * MARGIN;
   const box = { width, height, viewBox: `${-MARGIN} ${-MARGIN} ${width} ${height}`, role: "img" };
   Object.entries(box).forEach(([name, value]) => svg.setAttribute(name, value));
   const paper = { x: -MARGIN, y: -MARGIN, width, height, fill: words.colours.card };
@@ -84,11 +103,15 @@ function finish(svg, label, words) {
   return svg;
 }
 
-/** A figure as an SVG element, with its title, its axis labels, and colours of one's choice. */
+/** A figure as an SVG element.
+ *
+ * words: its {title} in two lines, {yLabel} as [text, subscript], {colours}, {width, height} in px,
+ * and arrange(figure) where what is drawn depends on the size.
+ */
 export async function drawFigure(figure, words) {
   const copy = copyOf(figure);
-  dress(copy.roots()[0], figure, words);
-  return finish(await drawn(copy), figure.html_attributes["aria-label"] ?? words.title[0], words);
+  dress(copy.roots()[0], { ...words, ...pictureSize(figure, words) });
+  return finish(await drawn(copy, words.arrange), figure.html_attributes["aria-label"] ?? words.title[0], words);
 }
 
 export const svgBlob = (svg) => new Blob([new XMLSerializer().serializeToString(svg)], { type: "image/svg+xml" });

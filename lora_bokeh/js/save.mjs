@@ -1,7 +1,9 @@
 import { readColours } from "./colours.mjs";
 import { h } from "./dom.mjs";
 import { menu } from "./menu.mjs";
-import { drawFigure, pngBlob, printPage, svgBlob } from "./picture.mjs";
+import { drawFigure, pictureSize, pngBlob, printPage, svgBlob } from "./picture.mjs";
+
+const [SMALLEST, LARGEST] = [200, 4000]; // px of a picture
 
 /** A name for a file: what is in it, words joined by hyphens. */
 export function fileName(...parts) {
@@ -18,7 +20,7 @@ function download(blob, name) {
 
 /** A menu that saves one figure as a picture, and its numbers where there are any.
  *
- * describe() says what it shows now: {parts} of its file name, {title, yLabel} of the drawing.
+ * describe() says what it shows now: {parts} of its file name, and words for drawFigure.
  * tables: {ending: {type, text}}, the text as a function.
  */
 export function saveMenu(figure, heading, describe, { tables = {}, say = () => {} } = {}) {
@@ -26,7 +28,9 @@ export function saveMenu(figure, heading, describe, { tables = {}, say = () => {
   light.checked = true;
   const paper = h("span", { class: "light", hidden: true });
   const nameOf = () => fileName(...describe().parts);
-  const draw = () => drawFigure(figure, { ...describe(), colours: readColours(light.checked ? paper : element) });
+  const sides = ["width", "height"].map((name) => h("input", { type: "number", min: SMALLEST, max: LARGEST, "aria-label": name }));
+  const size = () => Object.fromEntries(sides.map((side) => [side.ariaLabel, side.value && Math.min(Math.max(Number(side.value), SMALLEST), LARGEST)]));
+  const draw = () => drawFigure(figure, { ...describe(), ...size(), colours: readColours(light.checked ? paper : element) });
   const keep = async (blob, ending) => {
     const name = `${nameOf()}.${ending}`;
     download(await blob, name);
@@ -39,10 +43,12 @@ export function saveMenu(figure, heading, describe, { tables = {}, say = () => {
     button("Print to PDF", async () => printPage(await draw(), nameOf())),
   ];
   const numbers = Object.entries(tables).map(([ending, { type, text }]) => button(ending.toUpperCase(), () => keep(new Blob([text()], { type }), ending)));
-  const row = (label, buttons) => h("div", { class: "row", role: "group", "aria-label": label }, h("span", {}, label), ...buttons);
-  const choice = h("label", {}, light, " light, on white");
-  const rows = [row("picture", pictures), choice, ...(numbers.length ? [row("numbers", numbers)] : [])];
+  const row = (label, parts) => h("div", { class: "row", role: "group", "aria-label": label }, h("span", {}, label), ...parts);
+  const choices = [row("size", [sides[0], "×", sides[1], "px"]), row("colours", [h("label", {}, light, " light, on white")])];
+  const rows = [row("picture", pictures), ...choices, ...(numbers.length ? [row("numbers", numbers)] : [])];
   const { element, summary, close } = menu("Save", `Save: ${heading}`, ...rows, paper);
   element.classList.add("save");
+  element.dataset.figure = figure.name;
+  element.addEventListener("toggle", () => sides.forEach((side) => { side.placeholder = pictureSize(figure, {})[side.ariaLabel]; }));
   return element;
 }

@@ -1,10 +1,11 @@
 import { clamp, situation } from "./arithmetic.mjs";
+import { cardOf } from "./cards.mjs";
 import { metricRadios, rankSlider, sizeSlider, targetChooser } from "./controls.mjs";
 import { h } from "./dom.mjs";
 import { indexPanel } from "./index.mjs";
 import { insidePanel } from "./inside.mjs";
 import { mapRanks, matrixAt } from "./map.mjs";
-import { figureCard, headPanel, progressPanel, readoutPanel } from "./panels.mjs";
+import { headPanel, progressPanel, readoutPanel } from "./panels.mjs";
 import { keepHistory } from "./keeping.mjs";
 import { POSITIVE, WHOLE, among } from "./link.mjs";
 import { heedSync } from "./notebook.mjs";
@@ -12,10 +13,8 @@ import { keepPainted } from "./painting.mjs";
 import { planPanel } from "./plan.mjs";
 import { extendTerms } from "./pooled.mjs";
 import { rulesPanel } from "./rules.mjs";
-import { saveMenu } from "./save.mjs";
 import { statusRegion } from "./status.mjs";
-import { curveTables } from "./table.mjs";
-import { METRICS, pictureWords, stateTitle, summary } from "./wording.mjs";
+import { METRICS, stateTitle, summary } from "./wording.mjs";
 
 let instances = 0;
 
@@ -49,14 +48,6 @@ async function bring(data, { target = data.target, ...rest }) {
   const [low, high] = data.size_bounds;
   for (const size of ["d", "k"]) if (size in rest) rest[size] = clamp(rest[size], low, high);
   change(data, { target, ...rest });
-}
-
-/** The card of one of the figures, with the menu that saves it. */
-function cardOf(kind, heading, model, data, say) {
-  if (!model[kind]) return null;
-  const describe = () => pictureWords(situation(data), kind, heading, model.factors ? "ΔW" : "W");
-  const tables = kind === "curve" ? curveTables(() => situation(data).curve) : {};
-  return figureCard(kind, heading, model.get_child(kind), saveMenu(model[kind], heading, describe, { tables, say }));
 }
 
 /** Everything of an explorer that is HTML. Its figures are children that redraw.mjs draws. */

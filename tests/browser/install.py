@@ -12,10 +12,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from playwright.sync_api import Browser, Error, Playwright, sync_playwright
+from playwright.sync_api import Browser
 
-PLAYWRIGHT = [sys.executable, "-m", "playwright"]
-SYSTEM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+from lora_bokeh.chromium import DRIVER, NoBrowserError
+from lora_bokeh.chromium import chromium as any_chromium
+
 FLAGS = (
     "--disable-gpu",
     "--disable-quic",
@@ -24,49 +25,11 @@ FLAGS = (
 )
 
 
-class NoBrowserError(RuntimeError):
-    """No Chromium on this machine starts."""
-
-    def __str__(self) -> str:
-        return (
-            "no Chromium starts on this machine: run `python -m tests.browser.install` "
-            "in this environment, or install Chromium or Chrome"
-        )
-
-
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """Run the first Chromium of this machine that starts.
-
-    Raises
-    ------
-    NoBrowserError
-        If none starts; the message says how to get one.
-    """
-    # Playwright's driver is a Node.js, which a bare Debian lacks a library for.
-    if subprocess.call([*PLAYWRIGHT, "--version"], stdout=subprocess.DEVNULL) != 0:
-        raise NoBrowserError
-    with sync_playwright() as playwright, start(playwright) as browser:
+    """Run the Chromium of this machine, as :func:`lora_bokeh.chromium.chromium` does."""
+    with any_chromium(FLAGS) as browser:
         yield browser
-
-
-def start(playwright: Playwright) -> Browser:
-    """Start the first candidate that starts.
-
-    A file called ``chromium`` proves little: it may be a stub for a snap, or lack its libraries.
-    """
-    for path in candidates():
-        try:
-            return playwright.chromium.launch(executable_path=path, args=FLAGS)
-        except Error:
-            continue
-    raise NoBrowserError
-
-
-def candidates() -> Iterator[str | None]:
-    """Yield paths of browsers to try; None stands for Playwright's own."""
-    yield from filter(None, map(shutil.which, SYSTEM_NAMES))
-    yield None
 
 
 def version() -> str | None:
@@ -80,12 +43,12 @@ def version() -> str | None:
 
 def ways() -> Iterator[list[list[str]]]:
     """Yield the ways to get a Chromium, gentlest first; each is a list of commands."""
-    yield [[*PLAYWRIGHT, "install", "chromium"]]
+    yield [[*DRIVER, "install", "chromium"]]
     if os.name == "posix" and os.geteuid() == 0 and shutil.which("apt-get"):
         install = ["apt-get", "install", "--yes", "--no-install-recommends", "libatomic1"]
         yield [["apt-get", "update"], [*install, "chromium", "fonts-dejavu-core"]]
         # Ubuntu has its Chromium as a snap only.
-        yield [install, [*PLAYWRIGHT, "install", "--with-deps", "chromium"]]
+        yield [install, [*DRIVER, "install", "--with-deps", "chromium"]]
 
 
 def run(commands: list[list[str]]) -> None:

@@ -1,0 +1,73 @@
+"""The command ``figure``: a figure of the explorer for papers and slides."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from lora_bokeh.cli_errors import bad_input
+
+ENDINGS = (".svg", ".pdf", ".png")
+
+
+@click.command()
+@click.argument("source", required=False)
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    metavar="FIGURE.svg|pdf|png",
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    help="The file to write; its ending says what.",
+)
+@click.option("--tensor", metavar="NAME", help="Which tensor or LoRA module of SOURCE.")
+@click.option("--base", metavar="BASE", help="Another checkpoint: look at SOURCE − BASE.")
+@click.option("--figure", default="curve", show_default=True, help="curve, factors, map, …")
+@click.option("--rank", type=int, metavar="R", help="The rank shown.")
+@click.option(
+    "--metric",
+    type=click.Choice(["frobenius", "spectral"]),
+    default="frobenius",
+    show_default=True,
+    help="The norm of the residual.",
+)
+@click.option("--max-rank", type=int, metavar="K", help="As of curve.")
+@click.option("--link", metavar="STATE", default="", help="A link's end, 'rank=5&metric=spectral'.")
+@click.option("--width", type=int, metavar="PX", help="Of the picture, 96 px an inch.")
+@click.option("--height", type=int, metavar="PX", help="Of the picture.")
+@click.option("--scale", type=float, metavar="X", help="Pixels of a PNG for one px. [default: 3]")
+@click.option("--dark", is_flag=True, help="In the page's dark colours; else light, on white.")
+def figure(source: str | None, output: Path, rank: int | None, **options: Any) -> None:
+    """Write a figure of the explorer as SVG, PDF or PNG.
+
+    It shows SOURCE, or an example. The explorer's page draws it in a Chromium or Chrome of this
+    machine, which needs Playwright: pip install 'lora-bokeh[figure]'.
+    """
+    names = ("figure", "width", "height", "dark", "link")
+    drawing = {name: options.pop(name) for name in names}
+    if options["scale"] is not None:
+        drawing["scale"] = options["scale"]
+    save = _door(output, options.pop("scale"))
+    with bad_input(source):
+        from lora_bokeh.cli_view import view_at
+
+        view, _ = view_at(source, rank, every=False, **options)
+    with bad_input(output):
+        notice = save(view, output, **drawing)
+    if notice:
+        click.echo(notice, err=True)
+    click.echo(f"{output}: {output.stat().st_size / 1e3:.1f} kB")
+
+
+def _door(output: Path, scale: float | None) -> Any:
+    """Return the function that writes such a file."""
+    ending = output.suffix.lower()
+    if ending not in ENDINGS:
+        raise click.ClickException(f"{output}: the ending must be one of {', '.join(ENDINGS)}")
+    if scale is not None and ending != ".png":
+        raise click.ClickException(f"{output}: --scale is for a .png, which has pixels")
+    from lora_bokeh import picture
+
+    return getattr(picture, f"save_{ending[1:]}")
