@@ -24,7 +24,7 @@ const ECHOES = {
 };
 
 /** Put words in the places of a text that Python left open: "rank {given}". */
-export function fillIn(text, words) {
+export function filled(text, words) {
   return text.replace(/\{(\w+)\}/g, (place, name) => words[name] ?? place);
 }
 
@@ -47,10 +47,10 @@ function numberWords({ echo, data }, field, given) {
 function judgeNumbers(question, given) {
   for (const field of question.fields) {
     const fault = numberFault(question, field, given[field.key]);
-    if (fault) return { right: false, text: fillIn(fault, numberWords(question, field, given[field.key])) };
+    if (fault) return { right: false, text: filled(fault, numberWords(question, field, given[field.key])) };
   }
   const [first] = question.fields;
-  return { right: true, text: fillIn(question.right, numberWords(question, first, given[first.key])) };
+  return { right: true, text: filled(question.right, numberWords(question, first, given[first.key])) };
 }
 
 /** Whether an answer is right, and what to say: {right, text}. */
