@@ -21,7 +21,7 @@ from lora_bokeh.widgets import Component
 
 MOST_ENTRIES = 1 << 20  # of W: the page holds it, to compute the forward pass without Python
 MOST_DIRECTIONS = 64  # of a large target: the page holds them, to fit B and A without Python
-EDITABLE = 16  # rows or columns up to which entries are typed, as in js/merge_state.mjs
+EDITABLE = 16  # rows or columns up to which entries are typed, as in js/cells.mjs
 SHAPE = (6, 6)
 TARGET_VALUES = np.array([2.4, 1.3, 0.35, 0.2, 0.1, 0.05])  # two directions, and what is left
 

@@ -10,7 +10,7 @@ from lora_bokeh.drawing import axes, blank_figure, empty, text, themed
 from lora_bokeh.figures import themed_palette
 from lora_bokeh.sources import rank_ticks
 
-PICTURE_SIDE = 96  # rows and columns of a picture at most, as in js/merge_redraw.mjs
+PICTURE_SIDE = 96  # rows and columns of a picture at most, as in js/merge_state.mjs
 OUTLINED = 32  # bars up to which an outline is seen
 AXES_HEIGHT = 56  # px: the x axis with its label
 

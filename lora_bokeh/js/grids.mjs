@@ -1,7 +1,7 @@
 import { h } from "./dom.mjs";
 
 const SHOWN = 3; // decimals in a field; the exact value is its title
-const LARGEST = 1e100; // in magnitude: products and their squares stay finite
+const LARGEST_ENTRY = 1e100; // in magnitude: products and their squares stay finite
 
 const shownText = (x) => String(Number(x.toFixed(SHOWN)));
 
@@ -13,7 +13,7 @@ export function entryGrid(name, label, onEntry) {
   const restore = (i) => { fields[i].value = shownText(values[i]); };
   const enter = (i) => {
     const value = fields[i].valueAsNumber;
-    if (Math.abs(value) <= LARGEST) onEntry(i, value);
+    if (Math.abs(value) <= LARGEST_ENTRY) onEntry(i, value);
   };
   const build = (rows, columns) => {
     fields = Array.from({ length: rows * columns }, (_, i) => h("input", {
