@@ -14,7 +14,7 @@ import param
 
 from lora_bokeh import listing
 from lora_bokeh.explorer import LoraExplorer
-from lora_bokeh.formats.source import Source
+from lora_bokeh.formats.source import Entry, Source
 from lora_bokeh.heatmap import map_figure
 from lora_bokeh.opened import Opened
 from lora_bokeh.resize import Progress, silence
@@ -76,9 +76,14 @@ class AdapterExplorer(LoraExplorer):
         if self._shown:
             super().__init__(**params)
         else:
-            first = self.source.entries[0]
+            first = self._first()
             floor = first.rounding_error()
             super().__init__(first.read(), name=listing.name_of(first), floor=floor, **params)
+
+    def _first(self) -> Entry:
+        """Return the matrix to begin with: of a layer, not an embedding as large as all layers."""
+        entries = self.source.entries
+        return next((entry for entry in entries if entry.layer is not None), entries[0])
 
     @property
     def source(self) -> Source:

@@ -85,18 +85,21 @@ def _shares() -> list[Stop]:
 
 def _budgets(nbytes: int) -> list[Stop]:
     sizes = dict.fromkeys(_size(nbytes * i / BUDGETS) for i in range(1, BUDGETS + 1))
-    return [
-        Stop(f"budget of {size}", f"--budget {size}", Choice(budget=parse_budget(size)))
-        for size in sizes
-    ]
+    return [_budget(*size) for size in sizes]
 
 
-def _size(nbytes: float) -> str:
-    """Return a size of two digits, not above ``nbytes``, as ``--budget`` reads it: 1.2MB."""
+def _budget(number: str, unit: str) -> Stop:
+    size = number + unit
+    choice = Choice(budget=parse_budget(size))
+    return Stop(f"budget of {number} {unit}", f"--budget {size}", choice)
+
+
+def _size(nbytes: float) -> tuple[str, str]:
+    """Return a size of two digits, not above ``nbytes``, and its unit: 1.2 and MB."""
     digit = 10 ** max(math.floor(math.log10(max(nbytes, 1))) - 1, 0)
     rounded = int(nbytes // digit * digit)
     unit = next((name for name, size in UNITS.items() if rounded >= size), "B")
-    return f"{rounded / UNITS[unit]:g}{unit}"
+    return f"{rounded / UNITS[unit]:g}", unit
 
 
 def _made(planner: Planner, stops: Iterable[Stop]) -> list[tuple[Stop, Plan]]:

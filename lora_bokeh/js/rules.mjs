@@ -16,6 +16,12 @@ export function answerText({ low, high, exact }, last) {
   return high === null || high >= last ? `at least ${low}` : `${low} to ${high}`;
 }
 
+/** A formula with true subscripts, as nodes: "Σ_{j≤k} σ_j". */
+function formulaNodes(text) {
+  const parts = text.split(/_(\{[^}]*\}|.)/);
+  return parts.map((part, i) => (i % 2 ? h("sub", {}, part.replace(/[{}]/g, "")) : part));
+}
+
 function ruleRow(rule, answer, state, end, onRank) {
   const rank = Math.min(Math.max(answer.low ?? 0, 1), end);
   const choose = h("button", {
@@ -25,7 +31,7 @@ function ruleRow(rule, answer, state, end, onRank) {
     "aria-pressed": String(rank === state.rank),
     onclick: () => onRank(rank),
   }, answerText(answer, Infinity));
-  const name = h("th", { scope: "row" }, rule.title, h("span", { class: "formula" }, `${rule.formula} · ${rule.source}`));
+  const name = h("th", { scope: "row" }, rule.title, h("span", { class: "formula" }, ...formulaNodes(rule.formula), ` · ${rule.source}`));
   return h("tr", {}, name, h("td", {}, choose));
 }
 
