@@ -94,8 +94,9 @@ def save_extracted(  # noqa: PLR0913 - all but four are by keyword
     SourceError, ValueError, OSError
         As :func:`save_resized` does.
     """
-    both = (s if isinstance(s, Source) else open_source(s) for s in (base, tuned))
-    work = partial(extract, *both, choice, parts=parts, form=form, dtype=dtype, progress=progress)
+    first, second = (s if isinstance(s, Source) else open_source(s) for s in (base, tuned))
+    options = {"parts": parts, "form": form, "dtype": dtype, "progress": progress}
+    work = partial(extract, first, second, choice, **options)
     return save_made(work, Path(path), form, force)
 
 
