@@ -1,14 +1,19 @@
+import { clamp } from "./arithmetic.mjs";
 import { choiceRadios } from "./choices.mjs";
 import { rankSlider, targetChooser } from "./controls.mjs";
 import { lastStep, nextStep, runOf, shownAt } from "./descents.mjs";
 import { h } from "./dom.mjs";
+import { formatExact } from "./format.mjs";
+import { keepHistory } from "./keeping.mjs";
+import { WHOLE, among } from "./link.mjs";
 import { heedSync } from "./notebook.mjs";
 import { keepPainted } from "./painting.mjs";
 import { Player } from "./playing.mjs";
+import { saveMenu } from "./save.mjs";
 import { statusRegion } from "./status.mjs";
 import { lossCard, namedSelect, rateSlider, runButtons, stepTable, trainingHead, trainingReadouts } from "./training_panels.mjs";
-import { OPTIMIZER_NAMES, START_NAMES, runLabel, trainingSummary } from "./training_words.mjs";
-import { formatExact } from "./format.mjs";
+import { trainingTables } from "./training_table.mjs";
+import { LOSS_HEADING, OPTIMIZER_NAMES, START_NAMES, lossPicture, runLabel, trainingSummary } from "./training_words.mjs";
 
 const QUIETLY = { sync: false };
 const EARLIER = 8; // lines of earlier runs that are kept
@@ -19,12 +24,26 @@ let trainings = 0;
 /** Take what a person changed, with the rank cut to what the target has. */
 function changeSetting(data, changes) {
   const { floors } = data.targets[changes.target ?? data.target];
-  const rank = Math.min(changes.rank ?? data.rank, floors.length - 1);
+  const rank = clamp(changes.rank ?? data.rank, 1, floors.length - 1);
   data.setv({ ...changes, rank });
 }
 
-function buildTraining(model, data, acts) {
+/** What a link and the history hold of the state; a file has runs at some learning rates only. */
+function kindsOfTraining(data) {
+  const rate = (text) => (Number(text) > 0 && (data.hosted || data.rates.includes(Number(text))) ? Number(text) : undefined);
+  return {
+    target: among(() => Object.keys(data.targets)),
+    rank: WHOLE,
+    optimizer: among(() => OPTIMIZER_NAMES.map(([name]) => name)),
+    learning_rate: rate,
+    init: among(() => START_NAMES.map(([name]) => name)),
+    steps: (text) => data.lengths.find((length) => length === WHOLE(text)),
+  };
+}
+
+function buildTraining(model, data, view, acts) {
   const change = (name) => (value) => changeSetting(data, { [name]: value });
+  const say = (text) => parts.status.say(text);
   const parts = {
     head: trainingHead(),
     rank: rankSlider(change("rank")),
@@ -40,8 +59,12 @@ function buildTraining(model, data, acts) {
   };
   const { head, rank, rate, optimizer, init, steps, target, buttons, readout, table, status } = parts;
   const elements = (...some) => some.map((part) => part.element);
-  const bar = h("div", { class: "bar" }, ...elements(target, rank, rate, optimizer, init, steps, buttons));
-  const figures = h("div", { class: "figures" }, lossCard(model.get_child("loss")), table.element);
+  const history = keepHistory({ model, data, view }, kindsOfTraining(data), {
+    apply: (values) => changeSetting(data, values), title: () => `${data.target}, ${runLabel(data)}`, say,
+  });
+  const save = saveMenu(model.loss, LOSS_HEADING, () => lossPicture(data), { tables: trainingTables(data), say });
+  const bar = h("div", { class: "bar" }, ...elements(target, rank, rate, optimizer, init, steps, buttons), history);
+  const figures = h("div", { class: "figures" }, lossCard(model.get_child("loss"), save), table.element);
   const side = h("div", { class: "side" }, readout.element);
   const element = h("div", { class: "explorer training" }, head.element, bar, figures, side, status.element);
   return { ...parts, element };
@@ -113,7 +136,7 @@ export function render({ model, data, el, view }) {
       player.to(0);
     },
   };
-  const parts = buildTraining(model, data, acts);
+  const parts = buildTraining(model, data, view, acts);
   const update = () => {
     const run = runOf(data);
     parts.status.show(showTraining(parts, data, player.playing));

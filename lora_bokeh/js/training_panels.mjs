@@ -1,7 +1,7 @@
 import { h, setText } from "./dom.mjs";
 import { stepRows } from "./descents.mjs";
-import { readoutRow } from "./panels.mjs";
-import { lessonOf, rateText, stepCells, trainingReadout } from "./training_words.mjs";
+import { figureCard, readoutRow } from "./panels.mjs";
+import { LOSS_HEADING, lessonOf, rateText, stepCells, trainingReadout } from "./training_words.mjs";
 
 /** The heading: what is done, to what, and its story. */
 export function trainingHead() {
@@ -79,10 +79,12 @@ export function trainingReadouts() {
   return { element, show };
 }
 
-/** The card of the figure. */
-export function lossCard(figure) {
+/** The card of the figure; its y axis is named above it. */
+export function lossCard(figure, save) {
+  const { element } = figureCard("loss", LOSS_HEADING, figure, save);
   const norm = h("p", { class: "norm" }, "‖W − s·BA‖²", h("sub", {}, "F"), " / mn, logarithmic");
-  return h("section", { class: "card loss", "aria-label": "loss" }, h("h2", {}, "The loss against the floor of its rank"), norm, h("div", { class: "plot" }, figure));
+  element.querySelector(".plot").before(norm);
+  return element;
 }
 
 /** The table of steps; each tenth has its row from the beginning. */

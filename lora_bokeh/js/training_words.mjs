@@ -2,6 +2,7 @@ import { formatExact, formatPercent, formatSignificant } from "./format.mjs";
 
 // Every sentence and readout of a training. Pure: a state in, text out.
 
+export const LOSS_HEADING = "The loss against the floor of its rank";
 export const OPTIMIZER_NAMES = [["adam", "Adam"], ["sgd", "plain descent"]];
 export const START_NAMES = [["lora", "B = 0, A random"], ["zeros", "B = 0, A = 0"], ["random", "both random"]];
 
@@ -16,6 +17,12 @@ export function rateText(rate) {
 /** Setting of a run in a few words, for the lines of earlier runs. */
 export function runLabel({ rank, optimizer, learning_rate }) {
   return `rank ${rank}, ${optimizerName(optimizer)}, learning rate ${rateText(learning_rate)}`;
+}
+
+/** What a saved picture says around the figure, and the parts of its file name. */
+export function lossPicture(state) {
+  const parts = [state.target, "rank", state.rank, state.optimizer, rateText(state.learning_rate)];
+  return { parts, title: [LOSS_HEADING, `${state.target}, ${runLabel(state)}`], yLabel: ["loss ‖W − s·BA‖² / mn", ""] };
 }
 
 /** The live region: said once the loss has come to rest. */

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from dataclasses import dataclass
 
@@ -12,7 +13,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from lora_bokeh import TrainingExplorer, save_html, targets, train
 from lora_bokeh.assets import bundle
-from lora_bokeh.milestones import milestones
+from lora_bokeh.milestones import kept_steps, milestones
 from tests.browser.explorer_page import ExplorerPage
 
 W = targets.noise((8, 8), seed=0)
@@ -174,6 +175,29 @@ def test_by_keyboard_start_pause_step_and_reset(open_file):
     tab.button("Start").press("Enter")
     expect(tab.button("Start")).to_be_visible(timeout=10_000)
     expect(tab.status).to_contain_text("Step 1,000 of 1,000")
+
+
+def test_link_history_and_what_is_saved(open_file, default_file, open_tab):
+    tab = open_file()
+    tab.slider("rank").press("End")
+    tab.choose("start at", "both random")
+    expect(tab.page).to_have_url(re.compile("init=random"))
+    again = TrainingTab(open_tab(tab.page.url, reduced_motion="reduce").page)
+    expect(again.slider("rank")).to_have_value("8")
+    expect(again.page.get_by_role("combobox", name="start at")).to_have_value("random")
+    again.run()
+    again.page.get_by_label("Save: The loss against the floor of its rank").click()
+    with again.page.expect_download() as download:
+        again.button("CSV").click()
+    assert download.value.suggested_filename == "random-normal-8-8-rank-8-adam-0.01.csv"
+    rows = list(csv.DictReader(download.value.path().read_text().splitlines()))
+    training = train(W, 8, init="random")
+    kept = kept_steps(1000)
+    assert [int(row["step"]) for row in rows] == kept.tolist()
+    loss = [float(row["loss"]) for row in rows]
+    assert loss == pytest.approx(list(training.loss[kept]), rel=1e-6, abs=1e-15)
+    tab.button("Undo").click()
+    expect(tab.page.get_by_role("combobox", name="start at")).to_have_value("lora")
 
 
 def test_figure_is_named_and_the_page_is_sound(open_file, violations):
