@@ -95,8 +95,9 @@ def save_extracted(  # noqa: PLR0913 - all but four are by keyword
         As :func:`save_resized` does.
     """
     first, second = (s if isinstance(s, Source) else open_source(s) for s in (base, tuned))
-    options = {"parts": parts, "form": form, "dtype": dtype, "progress": progress}
-    work = partial(extract, first, second, choice, **options)
+    work = partial(
+        extract, first, second, choice, parts=parts, form=form, dtype=dtype, progress=progress
+    )
     return save_made(work, Path(path), form, force)
 
 
