@@ -5,6 +5,7 @@ import { groupSizes } from "./means.mjs";
 // Heat maps of matrices in Bokeh figures, all on one diverging scale centred at zero.
 
 const ON_COLOUR = 0.75; // of the scale: from here on numbers take the colour of the card
+const AROUND = 4; // px that a cell is wider than its number
 const LABEL = "value, the same colours in all three";
 
 /** The least of 1, 1.5, 2, 3, 5, 7.5, 10, … that is at least x: a scale that seldom changes. */
@@ -26,7 +27,7 @@ export function groupNames(n, side) {
 
 /** How numbers are written in the cells of a matrix d × k; null where it has too many of them. */
 export function styleOf(figure, { d, k, top }) {
-  return Math.max(d, k) > MOST_CELLS || !figure.inner_width ? null : numberStyle(top, figure.inner_width / k);
+  return Math.max(d, k) > MOST_CELLS || !figure.inner_width ? null : numberStyle(top, figure.inner_width / k - AROUND);
 }
 
 /** Replace the picture of a figure; arrays of the page's kind are made by the one it holds. */

@@ -13,6 +13,7 @@ import { ownRecord } from "./starts.mjs";
 import { statusRegion } from "./status.mjs";
 
 const AT_ONCE = 1 << 14; // entries of W up to which the readouts follow every event
+const MOST_IN_A_ROW = 8; // columns up to which matrices with numbers stand side by side
 const OUTLINED = 32; // bars up to which those of the merged weights are outlines, as in merge_figures.py
 const RESTS = 120; // ms without a change before those of a larger W are computed
 
@@ -81,7 +82,7 @@ function mapsCard(model, menuOf) {
   const titled = (i, plot, title) => captioned(title, plot, menuOf(model.maps[i], MAPS[i]));
   const maps = h("div", { class: "maps" }, titled(0, W, "W, frozen"), titled(1, update, "+ s·B·A, the update"), titled(2, merged, "= W′, merged"));
   const [d, k] = model.shape;
-  maps.style.setProperty("--widest", `${k <= MOST_CELLS ? 29 * k + 70 : 290}px`);
+  maps.style.setProperty("--widest", `${k <= MOST_IN_A_ROW ? 29 * k + 70 : k <= MOST_CELLS ? 560 : 290}px`);
   const note = h("p", { class: "note" }, pooledText(d, k));
   note.hidden = !note.textContent;
   return h("section", { class: "card heat", "aria-label": "weights" }, h("h2", {}, "The weights, the update, and both merged"), maps, h("div", { class: "plot" }, scale), note);
@@ -126,8 +127,9 @@ function build(model, data) {
   };
   const { head, rank, alpha, rule, adapter, maps, factors, readout, forward } = parts;
   const bar = h("div", { class: "bar" }, ...[rank, alpha, rule, adapter].map((part) => part.element));
-  const wide = Math.max(...data.shape) > 8 ? " wide" : "";
-  const element = h("div", { class: `explorer merge${wide}` }, head.element, bar, ...[maps, factors, readout, forward, status].map((part) => part.element));
+  const [d, k] = data.shape;
+  const kinds = ["explorer", "merge", ...(Math.max(d, k) > MOST_IN_A_ROW ? ["wide"] : []), ...(k > MOST_IN_A_ROW ? ["long"] : [])];
+  const element = h("div", { class: kinds.join(" ") }, head.element, bar, ...[maps, factors, readout, forward, status].map((part) => part.element));
   return { ...parts, element };
 }
 
