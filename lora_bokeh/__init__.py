@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from lora_bokeh.server import serve
     from lora_bokeh.svd import SVDResult, truncated_svd
     from lora_bokeh.trainable import parameter_budget
-    from lora_bokeh.training import Training, train
+    from lora_bokeh.training import Training, TrainingRun, train
     from lora_bokeh.training_explorer import TrainingExplorer
     from lora_bokeh.views import view_of
     from lora_bokeh.workbench import Workbench
@@ -51,6 +51,7 @@ __all__ = [
     "Spectrum",
     "Training",
     "TrainingExplorer",
+    "TrainingRun",
     "Workbench",
     "__version__",
     "difference",
@@ -87,6 +88,7 @@ _HOMES = {
     "SVDResult": "svd",
     "Training": "training",
     "TrainingExplorer": "training_explorer",
+    "TrainingRun": "training",
     "Workbench": "workbench",
     "difference": "loaders",
     "list_tensors": "loaders",
