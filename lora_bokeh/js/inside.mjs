@@ -26,7 +26,7 @@ function noteText(part, now, rank, hosted) {
 
 /** The card of the heat maps: titles, colour scales, the cell looked at, zoom. */
 class InsidePanel {
-  constructor(model, children) {
+  constructor(model, children, menuOf) {
     this.model = model;
     const figures = Object.fromEntries(model.inside.map((figure) => [figure.name, figure]));
     this.seen = new Seen(figures["map-w"], () => this.settle());
@@ -34,7 +34,10 @@ class InsidePanel {
     this.scales = [colourScale(), colourScale()];
     this.note = h("p", { class: "note" });
     this.titles = Object.fromEntries(model.inside.map(({ name }) => [name, h("h3")]));
-    this.element = this.build(model.inside.map(({ name }, i) => h("div", {}, this.titles[name], h("div", { class: "plot" }, children[i]))));
+    this.element = this.build(model.inside.map((figure, i) => {
+      const title = h("div", { class: "title" }, this.titles[figure.name], menuOf(figure));
+      return h("div", {}, title, h("div", { class: "plot" }, children[i]));
+    }));
     for (const name of ["map-w", "map-r", "map-error"]) this.listen(figures[name]);
   }
 
@@ -123,6 +126,6 @@ class InsidePanel {
   }
 }
 
-export function insidePanel(model, children) {
-  return new InsidePanel(model, children);
+export function insidePanel(model, children, menuOf) {
+  return new InsidePanel(model, children, menuOf);
 }

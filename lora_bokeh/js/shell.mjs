@@ -1,5 +1,5 @@
 import { clamp, situation } from "./arithmetic.mjs";
-import { cardOf } from "./cards.mjs";
+import { cardOf, mapMenu } from "./cards.mjs";
 import { metricRadios, rankSlider, sizeSlider, targetChooser } from "./controls.mjs";
 import { h } from "./dom.mjs";
 import { indexPanel } from "./index.mjs";
@@ -66,7 +66,7 @@ function build(model, data) {
     index: indexPanel((name) => choose(data, name), () => { model.surveys += 1; }),
     map: cardOf("map", `${mapRanks([], [], Boolean(model.plans.ways)).title}, by layer and module`, model, data, said.say),
     plan: planPanel(`plan-${++instances}`, (kept) => data.setv({ kept }, { sync: false })),
-    inside: model.inside?.length ? insidePanel(model, model.get_child("inside")) : null,
+    inside: model.inside?.length ? insidePanel(model, model.get_child("inside"), (figure) => mapMenu(figure, model, data, said.say)) : null,
     readout: readoutPanel(),
     rules: rulesPanel((rank) => change(data, { rank })),
     progress: progressPanel(() => { model.cancels += 1; }, () => { model.extensions += 1; }),

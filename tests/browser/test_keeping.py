@@ -9,14 +9,24 @@ import numpy as np
 import panel as pn
 import pytest
 from playwright.sync_api import Page, expect
+from safetensors.numpy import save_file
 
 from lora_bokeh import FactorizationPlot, LoraExplorer, RankExplorer, save_html
+from lora_bokeh.adapter import AdapterExplorer
 from lora_bokeh.assets import bundle
 from tests.browser.explorer_page import ExplorerPage
 
 CALL = """async ([code, name, args]) => {
     const url = URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
     return (await import(url))[name](...args);
+}"""
+
+
+DRAG = """(slider) => {
+    for (const rank of [3, 4, 5]) {
+        slider.value = rank;
+        slider.dispatchEvent(new Event("input"));
+    }
 }"""
 
 
@@ -84,6 +94,19 @@ def test_view_in_python_hears_of_the_link(serve_view, open_tab):
     assert (views[-1].rank, views[-1].metric, views[-1].alpha) == (3, "spectral", 32)
 
 
+def test_link_to_a_matrix_that_python_has_to_read_first(tmp_path, serve_view, open_tab):
+    weights = {f"layers.{i}.w": np.random.default_rng(i).standard_normal((9, 7)) for i in range(3)}
+    save_file(weights, tmp_path / "model.safetensors")
+    address = serve_view(lambda: AdapterExplorer(tmp_path / "model.safetensors"))
+    explorer = ExplorerPage(open_tab(address + "#target=layers.2.w&rank=4").page)
+    expect(explorer.root.get_by_text("layers.2.w · 9 × 7")).to_be_visible()
+    expect(explorer.slider).to_have_value("4")
+    explorer.page.wait_for_url(re.compile("target=layers.2.w&rank=4"))
+    s = np.linalg.svd(weights["layers.2.w"], compute_uv=False)
+    residual = float(explorer.readouts()["Frobenius residual"][1])
+    assert residual == pytest.approx(np.linalg.norm(s[4:]))
+
+
 def test_link_typed_into_the_address_is_followed(address_of, open_tab):
     address = address_of(LoraExplorer)
     explorer = ExplorerPage(open_tab(address).page)
@@ -133,8 +156,7 @@ def test_each_settled_change_is_one_step_back_and_forth(explorer):
     undo = explorer.root.get_by_role("button", name="Undo")
     redo = explorer.root.get_by_role("button", name="Redo")
     expect(undo).to_have_attribute("aria-disabled", "true")
-    for _ in range(3):
-        explorer.slider.press("ArrowRight")
+    explorer.slider.evaluate(DRAG)
     settle(explorer)
     explorer.choose_target("flat")
     explorer.page.wait_for_url(re.compile("target=flat"))

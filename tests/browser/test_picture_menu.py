@@ -86,6 +86,18 @@ def test_factors_as_svg_hold_pictures_of_the_matrices_alone(explorer, tmp_path):
     }
 
 
+def test_heat_map_is_saved_with_its_axes(explorer, tmp_path):
+    error = explorer.root.get_by_role("region", name="inside").locator("[data-figure=map-error]")
+    error.locator("summary").press("Enter")
+    with explorer.page.expect_download() as download:
+        error.get_by_role("button", name="SVG").press("Enter")
+    assert download.value.suggested_filename == "w-1.npy-rank-3-frobenius-map-error.svg"
+    svg = ElementTree.parse(download.value.path()).getroot()
+    texts = {text.text for text in svg.iter(f"{SVG}text")}
+    assert {"error ΔW − B · A", "w 1.npy · 40 × 30 · rank 3", "row", "column"} <= texts
+    assert len(list(svg.iter(f"{SVG}image"))) == 1
+
+
 def test_page_keeps_its_colours_and_the_picture_may_have_them(explorer, tmp_path):
     ink = """() => Bokeh.documents[0].roots().flatMap((root) => [...root.references()])
         .find((model) => model.name === "curve" && model.renderers)
