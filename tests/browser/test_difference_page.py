@@ -150,6 +150,24 @@ def test_served_page_computes_all_when_asked(delta, serve_view, open_tab):
     expect(explorer.root.get_by_text(f"{delta.entries[1].name} · 96 × 64")).to_be_visible()
 
 
+def test_command_serves_a_difference(delta, serve_command, open_tab):
+    base = delta.path.with_name("base.safetensors")
+    options = ("--base", base, "--no-show", "--port", "0")
+    address = serve_command("lora_bokeh", "serve", delta.path, *options)
+    explorer = ExplorerPage(open_tab(address).page)
+    expect(explorer.page).to_have_title("tuned.safetensors − base.safetensors")
+    explorer.root.get_by_role("button", name=delta.entries[1].name).press("Enter")
+    expect(explorer.root.get_by_text(f"{delta.entries[1].name} · 96 × 64")).to_be_visible()
+    expect(explorer.root.get_by_role("button", name=delta.entries[1].name)).to_be_focused()
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 390), ("dark", 1280)])
+def test_page_has_no_accessibility_fault(report, violations, scheme, width):
+    explorer = report(color_scheme=scheme, width=width)
+    assert violations(explorer.page) == []
+    assert explorer.page.evaluate("document.documentElement.scrollWidth") <= width
+
+
 @pytest.fixture
 def place(open_tab):
     """Return the box that the name of a floor takes beside a curve, of those offered."""
