@@ -9,8 +9,6 @@ import click
 
 from lora_bokeh.cli_errors import bad_input
 
-TITLE = "LoRA, by doing"
-
 
 @click.command()
 @click.option(
@@ -31,17 +29,14 @@ def lesson(output: Path | None, seed: int, port: int, address: str, no_show: boo
     a page for instructors, with objectives, timing and answers.
     """
     with bad_input(output):
-        if seed < 0:
-            raise ValueError(f"--seed must be at least 0, got {seed}")
         from lora_bokeh.export import save_html
-        from lora_bokeh.lesson.view import Lesson
+        from lora_bokeh.lesson.view import TITLE, Lesson
         from lora_bokeh.server import serve
 
         make = partial(Lesson, seed=seed)
-        if output is None:
-            serve(
-                make, port=port, address=address, show=not no_show, title=TITLE, announce=click.echo
-            )
+        made = make()  # which refuses a bad seed before anything is opened
+        if output is not None:
+            save_html(made, output, title=TITLE)
+            click.echo(f"{output}: {output.stat().st_size / 1e6:.2f} MB")
             return
-        save_html(make(), output, title=TITLE)
-    click.echo(f"{output}: {output.stat().st_size / 1e6:.2f} MB")
+        serve(make, port=port, address=address, show=not no_show, title=TITLE, announce=click.echo)

@@ -212,7 +212,7 @@ def test_command_writes_one_small_file(tmp_path):
 @pytest.mark.parametrize(
     ("options", "why"),
     [
-        (["--seed", "-1"], "--seed must be at least 0, got -1"),
+        (["--seed", "-1"], "seed must be at least 0, got -1"),
         (["-o", "nowhere/lesson.html"], "nowhere"),
     ],
 )

@@ -21,6 +21,7 @@ from lora_bokeh.training_explorer import TrainingExplorer
 from lora_bokeh.view import pane
 from lora_bokeh.widgets import Component
 
+TITLE = "LoRA, by doing"
 VERSION = 1  # of the acts: what a browser keeps of another version is left alone
 MODES = ("lesson", "explore", "teach")
 VIEWS = {
@@ -73,6 +74,16 @@ class Lesson(pn.viewable.Viewer):
     mode : {"lesson", "explore", "teach"}, default "lesson"
         The acts, all views without tasks, or the instructor's page.
 
+    Attributes
+    ----------
+    explorer, factorization, merge, training, budget : Viewer
+        The live views of the acts, Python's as much as the page's.
+
+    Raises
+    ------
+    ValueError
+        The seed is negative, or there is no such act or mode.
+
     Examples
     --------
     >>> Lesson(act=2).act
@@ -86,6 +97,8 @@ class Lesson(pn.viewable.Viewer):
 
     def __init__(self, seed: int = 0, **params: Any) -> None:
         super().__init__(**params)
+        if seed < 0:
+            raise ValueError(f"seed must be at least 0, got {seed}")
         self.seed = seed
         self.explorer = LessonExplorer(rank=1)
         self.factorization = FactorizationPlot(d=1024, rank=16)
@@ -96,7 +109,7 @@ class Lesson(pn.viewable.Viewer):
     def __panel__(self) -> LessonPage:
         names = ["act", "mode", "free", "progress"]
         page = LessonPage(
-            heading="LoRA, by doing",
+            heading=TITLE,
             key=f"lora_bokeh lesson {VERSION} {self.seed}",
             acts=acts(self.seed),
             views=VIEWS,
