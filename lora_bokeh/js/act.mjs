@@ -20,7 +20,7 @@ function hintsPanel(onHint) {
   const show = ({ hints }, count) => {
     list.replaceChildren(...hints.slice(0, count).map((hint) => h("li", {}, hint)));
     list.hidden = count === 0;
-    const left = hints.length - count;
+    const left = Math.max(hints.length - count, 0);
     setText(button, ["No more hints", "Another hint", "Hint"][left] ?? "Hint");
     button.setAttribute("aria-disabled", String(left === 0)); // it keeps the focus, unlike a disabled one
   };

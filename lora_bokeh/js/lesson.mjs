@@ -52,7 +52,7 @@ function actions(model, data, { judged, speak, reopen, arrive }) {
     onHint: () => {
       const { id, hints } = act();
       const count = entryOf(data.progress, id).hints;
-      if (count === hints.length) return;
+      if (count >= hints.length) return;
       speak(hints[count]);
       keep(withEntry(data.progress, id, { hints: count + 1 }));
     },

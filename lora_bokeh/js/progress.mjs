@@ -29,10 +29,15 @@ export function tally(progress, ids) {
   return { solved, done: solved + standings.filter((each) => each === "shown").length };
 }
 
-/** What was stored, as far as it is progress in these acts; anything else is left out. */
+const counted = (n) => (Number.isInteger(n) && n > 0 ? n : 0);
+
+/** What was stored, as far as it is progress in these acts; a browser's store may hold anything. */
 export function checked(stored, ids) {
-  const entries = ids.filter((id) => typeof stored?.[id] === "object" && stored[id] !== null);
-  return Object.fromEntries(entries.map((id) => [id, { ...BLANK, ...stored[id] }]));
+  const known = ids.filter((id) => typeof stored?.[id] === "object" && stored[id] !== null);
+  return Object.fromEntries(known.map((id) => {
+    const { given, right, tries, hints, revealed } = stored[id];
+    return [id, { given: given ?? null, right: right === true, tries: counted(tries), hints: counted(hints), revealed: revealed === true }];
+  }));
 }
 
 /** Progress kept by this browser, or none: a browser may refuse to keep anything. */

@@ -226,11 +226,15 @@ CALL = """async ([code, name, args]) => {
 
 
 @pytest.fixture
-def judge(open_tab):
+def call(open_tab):
     page = open_tab("about:blank").page
+    return lambda module, name, *args: page.evaluate(CALL, [bundle(module), name, list(args)])
+
+
+@pytest.fixture
+def judge(call):
     names = {act["id"]: act["question"] for act in ACTS}
-    code = bundle("verdict.mjs")
-    return lambda name, given: page.evaluate(CALL, [code, "judge", [names[name], given]])
+    return lambda name, given: call("verdict.mjs", "judge", names[name], given)
 
 
 def test_feedback_follows_from_the_answer_given(judge):
@@ -260,6 +264,17 @@ def test_every_choice_has_feedback_of_its_own(judge):
         for option in question.get("options", []):
             verdict = judge(act["id"], option["key"])
             assert verdict == {"right": option["key"] == question["answer"], "text": option["why"]}
+
+
+def test_a_store_that_holds_anything_does_no_harm(call):
+    ids = ["a", "b"]
+    blank = {"given": None, "right": False, "tries": 0, "hints": 0, "revealed": False}
+    for stored in (None, [], "x", 3, {"c": {}}, {"a": None}, {"a": "x"}):
+        assert call("progress.mjs", "checked", stored, ids) == {}
+    odd = {"a": {"right": "yes", "tries": -1, "hints": "x", "revealed": 1}}
+    assert call("progress.mjs", "checked", odd, ids) == {"a": blank}
+    entry = {"given": {"rank": 5}, "right": True, "tries": 2, "hints": 1, "revealed": False}
+    assert call("progress.mjs", "checked", {"b": entry}, ids) == {"b": entry}
 
 
 def test_lesson_of_the_notebook_goes_on_offline(notebook_page, open_tab):
