@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any
 
@@ -47,7 +47,7 @@ class TrainingPage(Component):
     pauses = param.Integer(default=0, doc="Counts the clicks on pause.")
     targets = param.Dict(default={}, doc="What the page holds of each target, by its name.")
     run = param.Dict(default={}, doc="The run as far as it has come, with its setting.")
-    grids = param.Dict(default={}, doc="In a file: all runs of some targets, by name.")
+    grids = param.Dict(default={}, doc="All runs of some targets, by name: see training_grid.py.")
     rates = param.List(default=[], doc="Stops of the learning rate.")
     lengths = param.List(default=[], doc="Choices of the steps.")
     hosted = param.Boolean(default=True, doc="Whether there is a Python to train more.")
@@ -122,12 +122,13 @@ class TrainingExplorer(View):
     target = param.String(default="", doc="Name of the target shown, a key of `targets`.")
     targets = param.Dict(default={}, constant=True, doc="What the page holds of each target.")
     run = param.Dict(default={}, constant=True, doc="The run as far as it has come.")
+    grids = param.Dict(default={}, constant=True, doc="All runs of some targets, by name.")
     notice = param.String(default="", constant=True, doc="Why the target was refused, if it was.")
 
     _component = TrainingPage
     _setting = ("target", "rank", "optimizer", "learning_rate", "init")
     _heard = (*_setting, "steps")
-    _followed = (*_heard, "targets", "run", "notice")
+    _followed = (*_heard, "targets", "run", "grids", "notice")
 
     def __init__(self, target_matrix: Any = None, rank: Any = 2, **params: Any) -> None:
         self._label = params.pop("name", None) or "W"
@@ -139,6 +140,7 @@ class TrainingExplorer(View):
         changes = [*self._setting, "targets", "seed"]
         self.param.watch(lambda *_: self._prepare(), changes)
         self.param.watch(lambda *_: self._tell(), "steps")
+        self.param.watch(lambda *_: self._hold({}), ["targets", "seed"])
 
     @property
     def training(self) -> Training:
@@ -241,30 +243,44 @@ class TrainingExplorer(View):
 
     def _page(self) -> dict[str, Any]:
         return {
-            "rates": sorted({*RATES, self.learning_rate}),
+            "rates": list(self._rates()),
             "lengths": sorted({*STEPS, self.steps}),
             "loss": pane(loss_figure()),
         }
 
     def __panel__(self) -> TrainingPage:
+        if pn.state.curdoc is None or pn.state.curdoc.session_context is None:
+            # A notebook may be read without its Python.
+            self._hold(self._grids([self._opened[self.target]]))
         page = super().__panel__()
         page.settle = lambda: self._fill(page)
         page.param.watch(lambda _: self.start(), "starts")
         page.param.watch(lambda _: self.pause(), "pauses")
         return page
 
+    def _hold(self, grids: dict[str, Any]) -> None:
+        with param.edit_constant(self):
+            self.grids = grids
+
+    def _rates(self) -> tuple[float, ...]:
+        return tuple(sorted({*RATES, self.learning_rate}))
+
+    def _grids(self, offered: Iterable[_Opened]) -> dict[str, Any]:
+        """Return all runs of those targets that are small enough."""
+        rates = self._rates()
+        course = Course(self.steps, self.seed, self.lora_alpha, self.use_rslora)
+        small = [o for o in offered if o.affordable(self.steps, len(rates))]
+        return {o.name: page_grid(training_grid(o.W, course, rates)) for o in small}
+
     def _fill(self, page: TrainingPage) -> None:
         """Train all that a page without Python offers: the small targets, and what is shown."""
-        course = Course(self.steps, self.seed, self.lora_alpha, self.use_rslora)
-        rates = tuple(page.rates)
-        small = [o for o in self._opened.values() if o.affordable(self.steps, len(rates))]
-        if self.target not in {opened.name for opened in small}:
+        grids = self._grids(self._opened.values())
+        if self.target not in grids:
             self.start()
             self.wait()
-        names = {self.target, *(opened.name for opened in small)}
         page.param.update(
-            grids={o.name: page_grid(training_grid(o.W, course, rates)) for o in small},
-            targets={name: held for name, held in self.targets.items() if name in names},
+            grids=grids,
+            targets={name: self.targets[name] for name in {self.target: 0, **grids}},
             lengths=[length for length in page.lengths if length <= self.steps],
             run=self.run,
         )
@@ -275,7 +291,7 @@ class _Opened:
 
     def __init__(self, name: str, story: str, W: Any) -> None:
         self.name, self._story = name, story
-        self.W = W if isinstance(W, LowRank) else check_matrix(W)
+        self.W: Any = W if isinstance(W, LowRank) else check_matrix(W)
         self.last = min(*self.W.shape, MOST_RANKS)
         self.known: Spectrum = target_spectrum(self.W, self.last)
 

@@ -91,6 +91,15 @@ def test_a_file_holds_all_runs_of_small_targets_and_one_of_a_large():
     assert max(large.lengths) <= 60
 
 
+def test_a_notebook_holds_the_runs_of_its_target_until_they_change():
+    view = TrainingExplorer(steps=60)
+    page = view.__panel__()
+    assert list(page.grids) == [view.target]
+    assert page.hosted
+    view.seed = 1
+    assert page.grids == {}
+
+
 def test_a_grid_is_made_of_the_very_runs():
     course = Course(50, 1, 4.0, False)
     grid = training_grid(W, course, (0.01, 30.0))

@@ -2,7 +2,7 @@ import { clamp } from "./arithmetic.mjs";
 
 // What the page knows of a training. Every loss was computed in Python; here it is looked up.
 
-const SETTING = ["target", "rank", "optimizer", "learning_rate", "init"];
+const RUN_SETTING = ["target", "rank", "optimizer", "learning_rate", "init"];
 
 /** The part of a grid, all runs of one target, that is one run: see training_grid.py. */
 function fromGrid(grid, { init, optimizer, learning_rate, rank }, ranks) {
@@ -21,13 +21,21 @@ function fromGrid(grid, { init, optimizer, learning_rate, rank }, ranks) {
   };
 }
 
+const isRunOf = (state, run) => RUN_SETTING.every((name) => run[name] === state[name]);
+
+/** Whether Python's own run has to go on to come to its end. */
+export function isUnfinished(state) {
+  const { run, steps } = state;
+  return !isRunOf(state, run) || !(run.diverged || run.kept[run.kept.length - 1] >= steps);
+}
+
 /** The run at the setting shown, as far as it is known; null if the page has none of it. */
 export function runOf(state) {
   const { target, rank, steps, grids, targets, run } = state;
   const { floors } = targets[target];
   const grid = grids[target];
-  const held = grid ? fromGrid(grid, state, floors.length - 1) : null;
-  const found = held ?? (SETTING.every((name) => run[name] === state[name]) ? run : null);
+  const held = grid && steps <= grid.kept[grid.kept.length - 1] ? fromGrid(grid, state, floors.length - 1) : null;
+  const found = held ?? (isRunOf(state, run) ? run : null);
   if (!found) return null;
   const kept = Array.from(found.kept).filter((step) => step <= steps);
   const above = Array.from(found.above).slice(0, kept.length);

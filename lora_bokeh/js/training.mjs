@@ -1,7 +1,7 @@
 import { clamp } from "./arithmetic.mjs";
 import { choiceRadios } from "./choices.mjs";
 import { rankSlider, targetChooser } from "./controls.mjs";
-import { lastStep, nextStep, runOf, shownAt } from "./descents.mjs";
+import { isUnfinished, lastStep, nextStep, runOf, shownAt } from "./descents.mjs";
 import { h } from "./dom.mjs";
 import { formatExact } from "./format.mjs";
 import { keepHistory } from "./keeping.mjs";
@@ -109,8 +109,7 @@ export function render({ model, data, el, view }) {
     update();
   });
   const compute = () => {
-    const { known, end } = limits();
-    if (data.hosted && known < end) model.starts += 1;
+    if (data.hosted && isUnfinished(data)) model.starts += 1;
   };
   const step = () => {
     const next = Math.min(nextStep(runOf(data), player.at), limits().end);
