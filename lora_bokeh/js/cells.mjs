@@ -1,3 +1,5 @@
+import { contrast } from "./colours.mjs";
+
 // Numbers in the cells of small matrices: as many digits as there is room for.
 
 export const MOST_CELLS = 16; // rows and columns up to which cells hold numbers
@@ -26,4 +28,12 @@ export function numberStyle(peak, width) {
 export function cellText(value, { scale, decimals }) {
   const text = (value / 10 ** scale).toFixed(decimals);
   return Number(text) === 0 ? text.replace("-", "") : text.replace("-", "−");
+}
+
+/** Whether a number on a colour of the palette, by its share of the peak, reads better in card than in ink. */
+export function readsInCard(figure, palette) {
+  const [ink, card] = ["numbers", "numbers-on-colour"].map((name) => figure.renderers.find((renderer) => renderer.name === name).glyph.text_color.value);
+  const better = palette.map((colour) => contrast(colour, card) > contrast(colour, ink));
+  const middle = (palette.length - 1) / 2;
+  return (share) => better[Math.round(middle * (1 + Math.min(Math.max(share, -1), 1)))];
 }

@@ -13,6 +13,14 @@ const hex = (rgb) => "#" + rgb.map((c) => Math.round(c).toString(16).padStart(2,
 
 const mixColours = (from, to, t) => hex(channels(from).map((c, i) => c + t * (channels(to)[i] - c)));
 
+/** Contrast of two colours, 1 to 21, as WCAG 2 defines it. */
+export function contrast(one, other) {
+  const linear = (c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
+  const luminance = (colour) => channels(colour).reduce((sum, c, i) => sum + [0.2126, 0.7152, 0.0722][i] * linear(c / 255), 0.05);
+  const [light, dark] = [luminance(one), luminance(other)].sort((a, b) => b - a);
+  return light / dark;
+}
+
 /** A diverging palette of 255 colours, centred at zero. */
 export function divergingPalette({ negative, zero, positive }) {
   return Array.from({ length: 255 }, (_, i) =>

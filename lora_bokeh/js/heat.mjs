@@ -1,10 +1,9 @@
 import { QUIET, setColumns, sourceOf } from "./bokeh.mjs";
-import { MOST_CELLS, cellText, numberStyle } from "./cells.mjs";
+import { MOST_CELLS, cellText, numberStyle, readsInCard } from "./cells.mjs";
 import { groupSizes } from "./means.mjs";
 
 // Heat maps of matrices in Bokeh figures, all on one diverging scale centred at zero.
 
-const ON_COLOUR = 0.75; // of the scale: from here on numbers take the colour of the card
 const AROUND = 4; // px that a cell is wider than its number
 const LABEL = "value, the same colours in all three";
 
@@ -55,15 +54,16 @@ export class HeatView {
   /** Draw a matrix d × k from the means over its groups of rows and columns, unless it is drawn. */
   show(means, now) {
     const { d, k, top } = now;
-    const seen = [means, top, this.figure.inner_width];
+    const mapper = this.figure.renderers.find((renderer) => renderer.name === "cells").glyph.color_mapper;
+    const seen = [means, top, this.figure.inner_width, mapper.palette[0]];
     if (this.seen?.every((value, i) => value === seen[i])) return;
     this.seen = seen;
     this.groups ??= this.fit(now);
     setImage(this.figure, means, this.groups, { x: [0.5], y: [0.5], w: [k], h: [d] });
-    const mapper = this.figure.renderers.find((renderer) => renderer.name === "cells").glyph.color_mapper;
     mapper.setv({ low: -top, high: top }, QUIET);
     const style = styleOf(this.figure, now);
-    const onColour = (value) => Math.abs(value) >= ON_COLOUR * top;
+    const inCard = readsInCard(this.figure, mapper.palette);
+    const onColour = (value) => inCard(value / top);
     setColumns(this.figure, "numbers", numberColumns(style ? means : [], k, style, (value) => !onColour(value)));
     setColumns(this.figure, "numbers-on-colour", numberColumns(style ? means : [], k, style, onColour));
   }

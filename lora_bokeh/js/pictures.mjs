@@ -1,10 +1,9 @@
 import { QUIET, nameFigure, setColumns } from "./bokeh.mjs";
-import { MOST_CELLS, cellText, numberStyle } from "./cells.mjs";
+import { MOST_CELLS, cellText, numberStyle, readsInCard } from "./cells.mjs";
 import { formatSignificant } from "./format.mjs";
 import { Rebuilt, columnsPicture, meansOf, peakOf, rowsPicture, shaped, sizesOf } from "./pooled.mjs";
 
 const LOWEST = 11; // px: a lower cell holds no number
-const ON_COLOUR = 0.55; // of the peak: past it a cell is too dark (or bright) for the usual ink
 
 /** One part of the matrix, the whole or a region of it seen closer, with its W_r kept up to date. */
 function layerOf(part) {
@@ -100,7 +99,7 @@ export class InsideView {
   /** Numbers in the cells of a small matrix, anew where the rank or the room has changed. */
   drawNumbers({ d, k }) {
     const widths = Object.values(this.figures).map((figure) => figure.inner_width);
-    const key = [this.rank, ...widths].join();
+    const key = [this.rank, this.mapper("map-w").palette[0], ...widths].join();
     if (key === this.numbered || !widths.every(Boolean)) return;
     this.numbered = key;
     const small = Math.max(d, k) <= MOST_CELLS;
@@ -121,9 +120,10 @@ export class InsideView {
     const peak = factor ? this.scales["map-b"] * Math.sqrt(unit) : this.scales["map-w"] * unit;
     const style = figure.inner_height / rows < LOWEST ? null : numberStyle(peak, figure.inner_width / columns);
     if (!style) return [];
+    const inCard = readsInCard(figure, this.mapper("map-w").palette);
     return Array.from(image, (held, i) => {
       const value = held * (factor ? Math.sqrt(unit) : unit);
-      const dark = Math.abs(value) > ON_COLOUR * peak;
+      const dark = inCard(value / peak);
       return { x: 1 + (i % columns), y: 1 + Math.floor(i / columns), text: cellText(value, style), size: `${style.size}px`, dark };
     });
   }
