@@ -17,7 +17,7 @@ from lora_bokeh.widgets import Shell
 def look_closer(shell: Shell, opened: Mapping[str, Opened], look: Mapping[str, Any]) -> None:
     """Answer a page that asks for more: ``shell.closer`` is set when a region of it is there.
 
-    A page that was opened while its target grew may have missed terms; it gets them as growth.
+    A page that was loading while its target grew may have missed some of it, and gets it again.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ def look_closer(shell: Shell, opened: Mapping[str, Opened], look: Mapping[str, A
     if target is None:
         return
     if type(first := look.get("from")) is int and first >= 0:
-        shell.growth = {"name": target.name, "terms": target.terms_from(first)}
+        shell.growth = {**_news(target, first), "asked": look.get("asked")}
         return
     region = region_of(look.get("region"), target.spectrum.shape)
     if region is None:
@@ -52,6 +52,12 @@ def look_closer(shell: Shell, opened: Mapping[str, Opened], look: Mapping[str, A
             doc.add_next_tick_callback(show)
 
     threading.Thread(target=work, daemon=True).start()
+
+
+def _news(target: Opened, first: int) -> dict[str, Any]:
+    """Return all that is known of a target, for a page that has its first terms."""
+    terms = target.terms_from(first)
+    return {**target.growth(), "terms": terms, "progress": target.progress()}
 
 
 def region_of(bounds: Any, shape: tuple[int, int]) -> Region | None:

@@ -47,9 +47,13 @@ export class Rebuilt {
   }
 }
 
+const sums = new WeakMap(); // by part
+
 /** The block means of W itself; where the page holds none, all the terms make them up. */
 export function meansOf(part) {
-  return part.mean ?? new Float32Array(new Rebuilt(part).to(sizesOf(part).known));
+  if (part.mean) return part.mean;
+  if (!sums.has(part)) sums.set(part, new Float32Array(new Rebuilt(part).to(sizesOf(part).known)));
+  return sums.get(part);
 }
 
 /** One block of W_r. */

@@ -2,6 +2,7 @@ import { clamp, situation } from "./arithmetic.mjs";
 import { cardOf, mapMenu } from "./cards.mjs";
 import { metricRadios, rankSlider, sizeSlider, targetChooser } from "./controls.mjs";
 import { h } from "./dom.mjs";
+import { keepGrowing } from "./growing.mjs";
 import { indexPanel } from "./index.mjs";
 import { insidePanel } from "./inside.mjs";
 import { mapRanks, matrixAt } from "./map.mjs";
@@ -11,7 +12,6 @@ import { POSITIVE, WHOLE, among } from "./link.mjs";
 import { heedSync } from "./notebook.mjs";
 import { keepPainted } from "./painting.mjs";
 import { planPanel } from "./plan.mjs";
-import { extendTerms } from "./pooled.mjs";
 import { rulesPanel } from "./rules.mjs";
 import { statusRegion } from "./status.mjs";
 import { METRICS, stateTitle, summary } from "./wording.mjs";
@@ -104,18 +104,6 @@ function show(parts, model) {
   return now;
 }
 
-/** Take what is new of the target that is being computed; the targets in the page grow by it. */
-function grow(data) {
-  const { growth, targets } = data;
-  if (!(growth.name in targets)) return;
-  const { inside: held } = targets[growth.name];
-  const known = held.left.shape[0];
-  if (growth.terms.from > known && data.hosted) data.look = { name: growth.name, from: known };
-  const inside = extendTerms(held, growth.terms);
-  const grown = { ...targets, [growth.name]: { ...targets[growth.name], ...growth, inside } };
-  data.setv({ targets: grown }, { sync: false });
-}
-
 /** A click or a drag on the curve sets the rank too. */
 function followPointer(data, figure) {
   const pick = ({ x }) => {
@@ -130,13 +118,13 @@ export function render({ model, data, el, view }) {
   const parts = build(model, data);
   const update = () => parts.status.show(summary(show(parts, model)));
   parts.status.say(summary(show(parts, model)));
-  model.on("growth", () => grow(data));
   model.on(["progress", "surveying", "index", "notes", "plans", "kept", "rank", "metric", "target", "targets", "closer", "d", "k", "notice", "alpha", "heading", "show_parameter_count"], update);
   if (model.curve) followPointer(data, model.curve);
   model.map?.on_event("tap", (event) => {
     const target = matrixAt(event, model.map);
     if (target !== null) choose(data, target);
   });
+  keepGrowing(model, data);
   keepPainted(model, data, el, [model.factors, model.curve, model.map, ...(model.inside ?? [])]);
   const options = { apply: (values) => bring(data, values), title: () => stateTitle(situation(data)), say: parts.status.say };
   parts.bar.append(keepHistory({ model, data, view }, kindsOf(model, data), options));

@@ -119,9 +119,9 @@ def large() -> np.ndarray:
 
 
 def test_pictures_come_with_the_growth_and_closer_on_zoom(large, serve_view, open_tab):
-    view = LoraExplorer(large, name="large", max_rank=40, rank=3)
-    explorer = ExplorerPage(open_tab(serve_view(lambda: view), reduced_motion="reduce").page)
-    expect(explorer.root.get_by_text("singular values computed: 40 of")).to_be_visible()
+    address = serve_view(lambda: LoraExplorer(large, name="large", max_rank=40, rank=3))
+    explorer = ExplorerPage(open_tab(address, reduced_motion="reduce").page)
+    expect(explorer.root.get_by_text("values computed: 40 of")).to_be_visible(timeout=60_000)
     set_rank(explorer, 5)
     assert_pictures(explorer, large, 5, 1e-5)
     maps = explorer.root.get_by_role("group", name="heat maps")
