@@ -63,7 +63,7 @@ function tryPanel(stage) {
   const element = h("section", { class: "try", "aria-label": "try" }, h("div", { class: "card" }, title, text), stage.element);
   const show = (act, open) => {
     setText(text, open ? act.try.text : LOCKED);
-    stage.show(open ? act.try.view : null);
+    stage.show(open ? act.try.view : null, true);
   };
   return { element, show };
 }

@@ -15,9 +15,11 @@ export function stageOf(model, view) {
     }
     return places.get(name);
   };
-  const show = (name) => {
+  /** Show one child; in brief it leaves out what its style sheet calls an extra. */
+  const show = (name, brief = false) => {
     const shown = name && model[name] ? place(name) : null;
     for (const each of places.values()) each.hidden = each !== shown;
+    shown?.firstElementChild.classList.toggle("brief", brief);
     element.hidden = shown === null;
   };
   return { element, show };

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
 
 import numpy as np
 
@@ -14,18 +13,13 @@ from lora_bokeh.lora import LowRank
 from lora_bokeh.opened import Opened
 
 WIDTH = 768  # of the matrices that the two adapters are for
-LEFT_OUT = ("rules", "thresholds", "inside")
 
 
 class LessonExplorer(LoraExplorer):
-    """A LoraExplorer on the gallery and three targets more, without what no act speaks of."""
+    """A LoraExplorer on the gallery and three targets more."""
 
     def _offered(self) -> dict[str, Opened]:
         return {**super()._offered(), **_targets()}
-
-    def _page(self) -> dict[str, Any]:
-        page = super()._page()
-        return {name: part for name, part in page.items() if name not in LEFT_OUT}
 
 
 @cache

@@ -169,7 +169,13 @@ def test_explore_shows_one_view_at_a_time_and_draws_none_before(open_lesson):
         expect(lesson.attempt.get_by_role("heading", level=1)).to_have_count(1)
         assert lesson.page.evaluate("document.documentElement.scrollWidth") <= 1280
     expect(lesson.predict).to_be_hidden()
+    lesson.button(VIEWS["explorer"]).click()
+    rules = lesson.attempt.get_by_role("region", name="rank rules")
+    expect(rules).to_be_visible()
     lesson.button("Lesson").click()
+    give(lesson, 1)
+    expect(lesson.attempt.get_by_role("slider", name="rank", exact=True)).to_be_visible()
+    expect(rules).to_be_hidden()
     expect(lesson.predict).to_be_visible()
 
 
