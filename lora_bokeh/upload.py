@@ -51,6 +51,7 @@ def take(dropper: FileDropper, folder: Path) -> list[Path]:
     paths = []
     for name, content in dict(dropper.value).items():
         path = folder / (SAFE.sub("_", Path(name.replace("\\", "/")).name).lstrip(".") or "file")
+        path.unlink(missing_ok=True)  # a view may still look into the file of that name
         path.write_bytes(content.encode() if isinstance(content, str) else content)
         paths.append(path)
     dropper.value.clear()

@@ -18,7 +18,7 @@ CONFIGURATION = "adapter_config.json"
 
 
 class Workbench(pn.viewable.Viewer):
-    """A view, and under it a place to drop the next file on.
+    """A place to drop a file on, and under it what is in the last one.
 
     Parameters
     ----------
@@ -32,7 +32,14 @@ class Workbench(pn.viewable.Viewer):
     def __init__(self, view: LoraExplorer | None = None, **params: Any) -> None:
         super().__init__(view=view or LoraExplorer(), **params)
         self._folder = tempfile.TemporaryDirectory(prefix="lora_bokeh_")
-        self._dropper = BoundedDropper(multiple=True, sizing_mode="stretch_width", height=76)
+        self._style = stylesheet("palette.css", "drop.css")
+        self._dropper = BoundedDropper(
+            multiple=True,
+            sizing_mode="stretch_width",
+            height=76,
+            stylesheets=[self._style],
+            css_classes=["dropper"],
+        )
         self._dropper.param.watch(lambda _: self._take(), "value")
         self._dropper.param.watch(lambda event: self._refuse(event.new), "refused")
 
@@ -44,11 +51,15 @@ class Workbench(pn.viewable.Viewer):
         """Open what was dropped; an adapter's configuration may come before or after it."""
         folder = Path(self._folder.name)
         for path in take(self._dropper, folder):
-            both = (folder / CONFIGURATION).exists() and len(list(folder.iterdir())) == 2
-            if path.name == CONFIGURATION and not both:
+            files = [p for p in folder.iterdir() if p.name != CONFIGURATION]
+            if path.name == CONFIGURATION and not files:
                 self.message = f"{path.name}: now drop the adapter that it belongs to"
-            else:
-                self._show(folder if both else path)
+                continue
+            shown = files[0] if path.name == CONFIGURATION else path
+            for other in files:
+                if other != shown:
+                    other.unlink()
+            self._show(shown)
 
     def _show(self, path: Path) -> None:
         try:
@@ -67,14 +78,13 @@ class Workbench(pn.viewable.Viewer):
     def __panel__(self) -> Any:
         if pn.state.curdoc is not None and pn.state.curdoc.session_context is not None:
             pn.state.curdoc.on_session_destroyed(lambda _: self.close())
-        style = stylesheet("palette.css", "drop.css")
-        note = pn.pane.Str(self.param.message, stylesheets=[style], css_classes=["message"])
+        note = pn.pane.Str(self.param.message, stylesheets=[self._style], css_classes=["message"])
         drop = pn.Column(
             self._dropper,
             note,
-            stylesheets=[style],
+            stylesheets=[self._style],
             css_classes=["drop"],
             sizing_mode="stretch_width",
         )
         shown = pn.panel(pn.bind(lambda view: view, self.param.view), sizing_mode="stretch_width")
-        return pn.Column(shown, drop, sizing_mode="stretch_width")
+        return pn.Column(drop, shown, sizing_mode="stretch_width")

@@ -196,10 +196,24 @@ def test_dropped_file_is_opened_and_a_bad_one_is_said(adapter, tmp_path):
     assert "adapter_config.json" in bench.message  # which holds the scale, and comes next
     drop(bench._dropper, "adapter_config.json", (adapter / "adapter_config.json").read_bytes())
     assert [row["scale"] for row in bench.view.index] == [2.0] * 6
+    assert bench.message == "adapter_model.safetensors is open"
     before = bench.view
     drop(bench._dropper, "notes.txt", b"hello")
     assert bench.view is before
     assert bench.message.startswith("notes.txt: unknown kind of file")
+    bench.close()
+
+
+def test_dropped_file_takes_the_place_of_the_last_one(tmp_path):
+    bench, held = Workbench(), []
+    for size in (3, 4):  # under one name: the first must stay readable while it is looked at
+        save_file({"w": np.eye(size)}, tmp_path / "model.safetensors")
+        shown = bench.view
+        drop(bench._dropper, "model.safetensors", (tmp_path / "model.safetensors").read_bytes())
+        assert bench.view is not shown
+        assert bench.view.spectrum.shape == (size, size)
+        held.append(bench.view.target_matrix)
+    np.testing.assert_array_equal(held[0], np.eye(3))
     bench.close()
 
 
