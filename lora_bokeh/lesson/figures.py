@@ -26,7 +26,9 @@ LABELS = {"narrow": (4, True), "weights": (8, False), "flat": (12, False), "heav
 
 def spectra_figure(seed: int) -> figure:
     """Return the four curves of what is missing at each rank, each with its letter."""
-    plot = _frame("spectra", Range1d(-0.5, SIZE + 2.5), Range1d(0, 1.06), rank_ticks(SIZE))
+    plot = _frame(
+        "spectra", Range1d(-0.5, SIZE + 2.5), Range1d(0, 1.06), [0, *rank_ticks(SIZE)[1:]]
+    )
     _named(plot, "rank r", "share of ‖ΔW‖ that is missing", "Four curves, A to D")
     for name, letter in letters(seed).items():
         y = missing(families()[name])
