@@ -69,3 +69,16 @@ def test_page_and_python_agree_in_both_directions(lab):
     linked.press("Home")
     expect(explorer).to_have_value("1")
     assert lab.evaluate(EVALUATE, "explorer.rank") == "1"
+    assert_notebook_is_no_page_of_ours(lab, linked, explorer)
+
+
+def assert_notebook_is_no_page_of_ours(lab: Page, linked: Locator, explorer: Locator) -> None:
+    """Its address is left alone; undo is where the focus is; figures can be saved."""
+    expect(lab.get_by_role("button", name="Copy link")).to_have_count(0)
+    assert "#" not in lab.url
+    linked.press("Control+z")
+    expect(explorer).to_have_value("10")
+    with lab.expect_download() as download:
+        lab.locator("[data-figure=curve] summary").first.press("Enter")
+        lab.locator("[data-figure=curve]").first.get_by_role("button", name="SVG").click()
+    assert download.value.suggested_filename.endswith("-frobenius-curve.svg")
