@@ -9,7 +9,7 @@ from lora_bokeh.drawing import axes, blank_figure, empty, text, themed
 from lora_bokeh.figures import themed_palette
 
 MAP_HEIGHT = 320  # px
-FACTOR_HEIGHT = 220  # px
+FACTOR_HEIGHT = 240  # px
 LEFT = 52  # px: room for the row axis, the same in all, so that their frames are aligned
 
 

@@ -1,4 +1,4 @@
-import { MOST_CELLS } from "./cells.mjs";
+import { MOST_CELLS, styleIn, unitText } from "./cells.mjs";
 import { h, setText } from "./dom.mjs";
 import { blockText, wantsMore } from "./look.mjs";
 import { meansOf, peakOf } from "./pooled.mjs";
@@ -39,6 +39,7 @@ class InsidePanel {
       return h("div", {}, title, h("div", { class: "plot" }, children[i]));
     }));
     for (const name of ["map-w", "map-r", "map-error"]) this.listen(figures[name]);
+    model.on("paint", () => this.now && this.name(this.known)); // when the room for numbers is known
   }
 
   build(maps) {
@@ -65,6 +66,11 @@ class InsidePanel {
     return [curve.inside, ...(closer?.name === curve.name ? [closer] : [])];
   }
 
+  /** The rank shown, or the last whose factors are known. */
+  get known() {
+    return Math.min(this.now.rank, this.parts[0].left.shape[0]);
+  }
+
   look(row, column) {
     this.spot.put(row, column, this.now, this.parts, this.symbol);
   }
@@ -74,7 +80,7 @@ class InsidePanel {
   }
 
   press(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.target !== event.currentTarget || event.ctrlKey || event.metaKey || event.altKey) return;
     const next = this.spot.next(event.key, this.seen.middle, this.now);
     if (next) this.look(...next);
     else if (event.key in KEYS) this.zoom(KEYS[event.key]);
@@ -103,9 +109,9 @@ class InsidePanel {
     if (other) this.begin();
     const { parts } = this;
     const finest = parts.at(-1);
-    const rank = Math.min(now.rank, parts[0].left.shape[0]);
-    for (const [name, title] of Object.entries(mapTitles(now, rank, symbol))) setText(this.titles[name], title);
+    const rank = this.known;
     this.scale(finest);
+    this.name(rank);
     setText(this.note, noteText(finest, now, rank, this.model.hosted));
     this.zooms.hidden = Math.max(now.d, now.k) <= MOST_CELLS;
     this.spot.show(now, parts, symbol);
@@ -121,8 +127,21 @@ class InsidePanel {
   scale(part) {
     if (part === this.scaled) return;
     this.scaled = part;
-    this.scales[0].show(`${this.symbol}, B · A and error`, peakOf(meansOf(part)) * part.unit);
-    this.scales[1].show("B and A", peakOf(part.left, part.right) * Math.sqrt(part.unit));
+    this.peaks = [peakOf(meansOf(part)) * part.unit, peakOf(part.left, part.right) * Math.sqrt(part.unit)];
+    this.scales[0].show(`${this.symbol}, B · A and error`, this.peaks[0]);
+    this.scales[1].show("B and A", this.peaks[1]);
+  }
+
+  /** The title of each map, with the unit of the numbers in its cells if that is not one. */
+  name(rank) {
+    const { d, k } = this.now;
+    const shapes = { "map-b": [d, rank], "map-a": [rank, k] };
+    const [numbered, titles] = [Math.max(d, k) <= MOST_CELLS, mapTitles(this.now, rank, this.symbol)];
+    for (const figure of this.model.inside) {
+      const { name } = figure;
+      const style = numbered && styleIn(figure, shapes[name] ?? [d, k], this.peaks[name in shapes ? 1 : 0]);
+      setText(this.titles[name], titles[name] + unitText(style));
+    }
   }
 }
 

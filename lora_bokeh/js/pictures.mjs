@@ -1,9 +1,8 @@
 import { QUIET, nameFigure, setColumns } from "./bokeh.mjs";
-import { MOST_CELLS, cellText, numberStyle, readsInCard } from "./cells.mjs";
+import { MOST_CELLS, cellText, readsInCard, styleIn } from "./cells.mjs";
 import { formatSignificant } from "./format.mjs";
 import { Rebuilt, columnsPicture, meansOf, peakOf, rowsPicture, shaped, sizesOf } from "./pooled.mjs";
 
-const LOWEST = 11; // px: a lower cell holds no number
 
 /** One part of the matrix, the whole or a region of it seen closer, with its W_r kept up to date. */
 function layerOf(part) {
@@ -103,8 +102,9 @@ export class InsideView {
     if (key === this.numbered || !widths.every(Boolean)) return;
     this.numbered = key;
     const small = Math.max(d, k) <= MOST_CELLS;
+    const inCard = small && readsInCard(this.figures["map-w"], this.mapper("map-w").palette);
     for (const [name, figure] of Object.entries(this.figures)) {
-      const cells = small ? this.cellsOf(name, figure) : [];
+      const cells = small ? this.cellsOf(name, figure, inCard) : [];
       for (const [renderer, dark] of [["numbers", false], ["numbers-on-colour", true]]) {
         const some = cells.filter((cell) => cell.dark === dark);
         setColumns(figure, renderer, Object.fromEntries(["x", "y", "text", "size"].map((key) => [key, some.map((cell) => cell[key])])));
@@ -112,15 +112,14 @@ export class InsideView {
     }
   }
 
-  cellsOf(name, figure) {
+  cellsOf(name, figure, inCard) {
     const image = this.pictures[0][name];
-    const [rows, columns] = image.shape;
+    const columns = image.shape[1];
     const factor = name === "map-b" || name === "map-a";
     const { unit } = this.held;
     const peak = factor ? this.scales["map-b"] * Math.sqrt(unit) : this.scales["map-w"] * unit;
-    const style = figure.inner_height / rows < LOWEST ? null : numberStyle(peak, figure.inner_width / columns);
+    const style = styleIn(figure, image.shape, peak);
     if (!style) return [];
-    const inCard = readsInCard(figure, this.mapper("map-w").palette);
     return Array.from(image, (held, i) => {
       const value = held * (factor ? Math.sqrt(unit) : unit);
       const dark = inCard(value / peak);
