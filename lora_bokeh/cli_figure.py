@@ -24,7 +24,12 @@ ENDINGS = (".svg", ".pdf", ".png")
 )
 @click.option("--tensor", metavar="NAME", help="Which tensor or LoRA module of SOURCE.")
 @click.option("--base", metavar="BASE", help="Another checkpoint: look at SOURCE − BASE.")
-@click.option("--figure", default="curve", show_default=True, help="curve, factors, map, …")
+@click.option(
+    "--figure",
+    default="curve",
+    show_default=True,
+    help="curve; factors; map of a list; map-w, map-r, map-error, map-b, map-a: heat maps.",
+)
 @click.option("--rank", type=int, metavar="R", help="The rank shown.")
 @click.option(
     "--metric",

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import re
 import tempfile
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from xml.etree import ElementTree
@@ -121,7 +123,7 @@ def _save(view: Any, path: str | os.PathLike[str], drawing: Drawing, finish: Any
 
 def _drawn(path: Path, drawing: Drawing, finish: Any) -> tuple[bytes, str]:
     """Return the finished picture, and the page's notice."""
-    with chromium() as browser:
+    with chromium() as browser, _one_sentence():
         page = browser.new_page(
             offline=True,
             viewport={"width": 1280, "height": 900},
@@ -134,6 +136,18 @@ def _drawn(path: Path, drawing: Drawing, finish: Any) -> tuple[bytes, str]:
         notice = page.locator(".keeping .notice").first
         text = notice.inner_text() if notice.is_visible() else ""
         return finish(browser, _svg_of(page, menu, drawing)), text
+
+
+@contextmanager
+def _one_sentence() -> Iterator[None]:
+    """Turn what the browser's driver says at length into one OSError."""
+    from playwright.sync_api import Error
+
+    try:
+        yield
+    except Error as error:
+        said = error.message.splitlines()[0]
+        raise OSError(f"the browser could not draw the page: {said}") from error
 
 
 def _menu(page: Page, figure: str) -> Locator:

@@ -72,7 +72,8 @@ def test_unknown_figure_names_those_there_are(run):
     done = run("w.npy", "-o", "fig.svg", "--figure", "map")
     assert (done.exit_code, done.stderr) == (
         2,
-        "lora-bokeh: fig.svg: there is no figure 'map' here; choose one of: factors, curve\n",
+        "lora-bokeh: fig.svg: there is no figure 'map' here; choose one of: factors, curve, "
+        "map-w, map-r, map-error, map-b, map-a\n",
     )
     assert Path("fig.svg").read_text() == "old"
     assert sorted(path.name for path in Path().iterdir()) == ["fig.svg", "w.npy"]
@@ -104,3 +105,12 @@ def test_from_within_an_event_loop(tmp_path):
 def test_scale_out_of_bounds_is_refused(tmp_path, scale):
     with pytest.raises(ValueError, match="scale must be above 0 and at most 10, got"):
         save_png(LoraExplorer(), tmp_path / "a.png", scale=scale)
+
+
+def test_browser_that_fails_is_said_in_one_line(run, monkeypatch):
+    monkeypatch.setattr("lora_bokeh.picture.PATIENCE", 1)
+    done = run("-o", "fig.svg")
+    assert done.exit_code == 2
+    assert re.fullmatch(
+        r"lora-bokeh: fig\.svg: the browser could not draw the page: .*\n", done.stderr
+    )
