@@ -27,8 +27,9 @@ def _row(entry: Entry, opened: Opened | None) -> dict[str, Any]:
     if known and opened is not None:
         needs = [rank_for(share, opened.spectrum) for share in SHARES]
         if opened.floor is not None:
-            above = RULES["rounding_floor"](opened.spectrum, opened.floor.edge).rank
-        stable = float((opened.spectrum.frobenius_norm / opened.spectrum.s[0]) ** 2 or 0.0)
+            result = RULES["rounding_floor"](opened.spectrum, opened.floor.edge)
+            above = [result.lower, result.exact]
+        stable = RULES["stable_rank"](opened.spectrum).value
     return {
         "name": name_of(entry),
         "shape": [m, n],

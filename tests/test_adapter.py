@@ -12,6 +12,7 @@ from safetensors.numpy import load_file, save_file
 from lora_bokeh.adapter import AdapterExplorer
 from lora_bokeh.cli import main
 from lora_bokeh.formats.stored import SourceError
+from lora_bokeh.loaders import difference
 from lora_bokeh.upload import BoundedDropper, take
 from lora_bokeh.views import view_of
 from lora_bokeh.workbench import Workbench
@@ -236,3 +237,19 @@ def test_dropped_name_stays_in_its_folder(tmp_path, name, landed):
     drop(dropper, name, b"abc")
     assert take(dropper, tmp_path) == [tmp_path / landed]
     assert (tmp_path / landed).read_bytes() == b"abc"
+
+
+def test_rank_above_the_floor_is_a_bound_where_too_few_values_are_known(tmp_path):
+    rng = np.random.default_rng(0)
+    base = rng.standard_normal((1100, 1050)).astype(np.float16)
+    moved = base + 0.1 * rng.standard_normal((1100, 40)) @ rng.standard_normal((40, 1050))
+    save_file({"w": base, "v": base}, tmp_path / "base.safetensors")
+    save_file({"w": moved.astype(np.float16), "v": base}, tmp_path / "tuned.safetensors")
+    delta = difference(tmp_path / "base.safetensors", tmp_path / "tuned.safetensors")
+    for max_rank, known in {8: False, 60: True}.items():
+        view = AdapterExplorer(delta, max_rank=max_rank)
+        view.read_all()
+        above = {row["name"]: row["above"] for row in view.index}
+        assert above["v"] == [0, True]
+        assert above["w"] == [40, True] if known else 8 <= above["w"][0] <= 40
+        assert above["w"][1] is known
