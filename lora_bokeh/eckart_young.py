@@ -15,7 +15,20 @@ IN_FLOAT64 = 1 << 22  # entries up to which the floor is that of a float64 copy 
 
 
 def target_spectrum(W: Any, rank: int) -> Spectrum:
-    """Return the ``rank`` leading values of a target or more, in float64 unless it is large."""
+    """Return the ``rank`` leading values of a target or more, in float64 unless it is large.
+
+    Raises
+    ------
+    ValueError
+        ‖W‖_F², and so the loss, overflows float64.
+    """
+    known = _spectrum(W, rank)
+    if not math.isfinite(known.frobenius_norm * known.frobenius_norm):
+        raise ValueError("the square of the matrix's norm overflows float64; scale it down first")
+    return known
+
+
+def _spectrum(W: Any, rank: int) -> Spectrum:
     if isinstance(W, LowRank):
         return spectrum(W)
     small = W.shape[0] * W.shape[1] <= IN_FLOAT64

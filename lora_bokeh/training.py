@@ -149,10 +149,6 @@ class TrainingRun:
         start = first_factors(W.shape, rank, init, seed)
         self._descent = Descent(W, start, s, self._rate, optimizer == "adam")
         d = self._descent
-        if not math.isfinite(d.first):
-            raise ValueError(
-                "the square of the matrix's norm overflows float64; scale it down first"
-            )
         self._norms = GradientNorms(float(np.linalg.norm(d.G_B)), float(np.linalg.norm(d.G_A)))
         self._loss = [np.array([d.first])]
         self._diverged: int | None = None

@@ -3,31 +3,25 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
-from functools import cache
+from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
 import panel as pn
 import param
 from bokeh.document import Document
 from panel.custom import Child
 
 from lora_bokeh.assets import bundle, stylesheet
-from lora_bokeh.eckart_young import ADAM_RATE, floors, rate_limit, target_spectrum
-from lora_bokeh.lora import LowRank
-from lora_bokeh.matrix import check_matrix
-from lora_bokeh.spectrum import Spectrum
-from lora_bokeh.targets import Target, gallery, noise
-from lora_bokeh.trainer import Trainer, page_facts, page_grid, page_run
+from lora_bokeh.eckart_young import ADAM_RATE
+from lora_bokeh.trainer import Trainer, page_grid, page_run
 from lora_bokeh.training import INITS, OPTIMIZERS, Training, TrainingRun, scale_of
 from lora_bokeh.training_figures import loss_figure
-from lora_bokeh.training_grid import RATES, Course, affordable, training_grid
+from lora_bokeh.training_grid import RATES, Course, training_grid
+from lora_bokeh.training_offers import Offer, offered_gallery
 from lora_bokeh.view import View, pane
 from lora_bokeh.widgets import Component
 
 STEPS = (100, 300, 1000, 3000, 10000)  # what the page offers
-MOST_RANKS = 64  # of a large target: where the rank slider ends
 
 
 class TrainingPage(Component):
@@ -181,7 +175,7 @@ class TrainingExplorer(View):
     def _open(self) -> None:
         """Offer the matrix, or the default and why."""
         given, notice = self._look()
-        beside = _gallery() if self.gallery or given is None else ()
+        beside = offered_gallery() if self.gallery or given is None else ()
         beside = beside if self.gallery else beside[:1]
         self._opened = {o.name: o for o in (*(() if given is None else (given,)), *beside)}
         held = {name: opened.page(self._scale) for name, opened in self._opened.items()}
@@ -189,13 +183,13 @@ class TrainingExplorer(View):
             self.param.update(targets=held, target=next(iter(held)), notice=notice)
         self._fit_rank()  # also where the new target has the old one's name
 
-    def _look(self) -> tuple[_Opened | None, str]:
+    def _look(self) -> tuple[Offer | None, str]:
         """Return the target that was given, or None and what is wrong with it."""
         W = self.target_matrix
         if W is None:
             return None, ""
         try:
-            return _Opened(self._label, "", W), ""
+            return Offer(self._label, "", W), ""
         except (TypeError, ValueError) as error:
             return None, f"{error}; showing the default target instead."
 
@@ -265,7 +259,7 @@ class TrainingExplorer(View):
     def _rates(self) -> tuple[float, ...]:
         return tuple(sorted({*RATES, self.learning_rate}))
 
-    def _grids(self, offered: Iterable[_Opened]) -> dict[str, Any]:
+    def _grids(self, offered: Iterable[Offer]) -> dict[str, Any]:
         """Return all runs of those targets that are small enough."""
         rates = self._rates()
         course = Course(self.steps, self.seed, self.lora_alpha, self.use_rslora)
@@ -284,32 +278,3 @@ class TrainingExplorer(View):
             lengths=[length for length in page.lengths if length <= self.steps],
             run=self.run,
         )
-
-
-class _Opened:
-    """A target on offer."""
-
-    def __init__(self, name: str, story: str, W: Any) -> None:
-        self.name, self._story = name, story
-        self.W: Any = W if isinstance(W, LowRank) else check_matrix(W)
-        self.last = min(*self.W.shape, MOST_RANKS)
-        self.known: Spectrum = target_spectrum(self.W, self.last)
-
-    def page(self, scale: Callable[[int], float]) -> dict[str, Any]:
-        """Return what the page holds of it, s of s·B·A being a function of the rank."""
-        limits = [rate_limit(self.known, scale(rank)) for rank in range(1, self.last + 1)]
-        facts = page_facts(self.name, self._story, self.W)
-        return {**facts, "floors": floors(self.known, self.last), "limits": np.array(limits)}
-
-    def affordable(self, steps: int, rates: int) -> bool:
-        """Whether a file can hold all of its runs."""
-        small = self.last == min(self.W.shape) and not isinstance(self.W, LowRank)
-        return small and affordable(self.W.shape, steps, rates)
-
-
-@cache
-def _gallery() -> tuple[_Opened, ...]:
-    """Return the targets on offer, the default first, computed once a process."""
-    story = "Nothing to compress: the floor of a low rank lies high."
-    default = Target("random normal 8 × 8", story, noise((8, 8), seed=0))
-    return tuple(_Opened(t.name, t.story, t.matrix) for t in (default, *gallery()))

@@ -43,7 +43,7 @@ LAYERS = {
         "heatmap",
         *("pooled", "pictures", "inside", "closer"),
         "budget_figures",
-        *("trainer", "training_figures", "merge_figures"),
+        *("trainer", "training_figures", "training_offers", "merge_figures"),
         *("widgets", "jobs", "opened", "view", "plans", "survey", "listing", "upload", "answers"),
     ],
     "L3": [

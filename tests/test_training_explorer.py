@@ -48,6 +48,7 @@ def test_a_new_setting_stands_at_its_start_and_more_steps_go_on():
 def test_a_matrix_that_is_refused_leaves_a_notice_and_the_default():
     view = TrainingExplorer([[1, 2], [3]])
     assert "row 1 has 1 entries" in view.notice
+    assert "scale it down" in TrainingExplorer(np.full((2, 2), 1e200)).notice
     assert view.target == "random normal 8 × 8"
     assert TrainingExplorer(W, gallery=False).targets.keys() == {"W"}
     assert list(TrainingExplorer(gallery=False).targets) == ["random normal 8 × 8"]
