@@ -102,6 +102,8 @@ export class InsideView {
     if (key === this.numbered || !widths.every(Boolean)) return;
     this.numbered = key;
     const small = Math.max(d, k) <= MOST_CELLS;
+    if (!small && !this.small) return; // there are none, and there were none
+    this.small = small;
     const inCard = small && readsInCard(this.figures["map-w"], this.mapper("map-w").palette);
     for (const [name, figure] of Object.entries(this.figures)) {
       const cells = small ? this.cellsOf(name, figure, inCard) : [];

@@ -19,6 +19,7 @@ export class Spot {
   constructor(figures) {
     this.figures = figures;
     this.at = null; // row and column, counted from 1
+    this.drawn = "{}";
     this.element = h("p", { class: "spot", "aria-live": "polite" });
   }
 
@@ -40,11 +41,18 @@ export class Spot {
   show(now, parts, symbol) {
     const rank = Math.min(now.rank, parts[0].left.shape[0]);
     const [row, column] = this.at ?? [];
-    const boxes = this.at ? boxesOf(row, column, rank) : {};
+    this.draw(this.at ? boxesOf(row, column, rank) : {});
+    setText(this.element, this.at ? spotText(partAt(parts, row - 1, column - 1), row - 1, column - 1, rank, symbol) : UNSET);
+  }
+
+  /** Outline boxes, where they are not outlined already: a figure is not painted for nothing. */
+  draw(boxes) {
+    const key = JSON.stringify(boxes);
+    if (key === this.drawn) return;
+    this.drawn = key;
     for (const [name, figure] of Object.entries(this.figures)) {
       const some = boxes[name] ? [boxes[name]] : [];
       setColumns(figure, "spot", Object.fromEntries(["x", "y", "w", "h"].map((key) => [key, some.map((box) => box[key])])));
     }
-    setText(this.element, this.at ? spotText(partAt(parts, row - 1, column - 1), row - 1, column - 1, rank, symbol) : UNSET);
   }
 }
