@@ -65,9 +65,7 @@ def themed_palette(mapper: LinearColorMapper) -> LinearColorMapper:
     return mapper
 
 
-def _blocks(
-    plot: figure, name: str, source: ColumnDataSource | None = None, **style: Any
-) -> Model:
+def _blocks(plot: figure, name: str, source: ColumnDataSource | None = None, **style: Any) -> Model:
     source = source or empty("x", "y", "right", "bottom", "name", "dims", "count")
     return plot.quad(
         left="x", right="right", top="y", bottom="bottom", source=source, name=name, **style

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from bokeh.models import ColumnDataSource, FixedTicker, HoverTool, LinearColorMapper, Range1d
 from bokeh.plotting import figure
@@ -77,6 +79,6 @@ def bars_figure(name: str, count: int, colour: str, second: bool = False) -> fig
     return plot
 
 
-def _bars(plot: figure, name: str, **style: object) -> object:
+def _bars(plot: figure, name: str, **style: Any) -> Any:
     source = empty("entry", "y", "value", "height")
     return plot.hbar("y", "height", right="value", left=0, source=source, name=name, **style)

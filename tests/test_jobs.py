@@ -6,7 +6,7 @@ import time
 import numpy as np
 import pytest
 
-from lora_bokeh import LoraExplorer, LowRank, RankExplorer, spectrum, truncated_svd
+from lora_bokeh import LoraExplorer, LowRank, RankExplorer, truncated_svd
 from lora_bokeh.jobs import Computation, computation
 
 

@@ -35,7 +35,7 @@ def test_targets_remain_where_the_new_model_has_them():
 
 def test_what_is_refused_changes_nothing():
     explorer = BudgetExplorer()
-    for wrong in ({"model": "Lama"}, {"targets": ["c_attn"]}, {"targets": []}):
+    for wrong in ({"model": "Llama-9"}, {"targets": ["c_attn"]}, {"targets": []}):
         with pytest.raises(ValueError, match=r"did you mean|has no target|choose at least one"):
             explorer.param.update(**wrong)
         assert (explorer.model, explorer.targets) == ("Llama-2-7B", ["q_proj", "v_proj"])

@@ -5,7 +5,7 @@ import { h, setText } from "./dom.mjs";
 
 const number = (value) => (value === null || value === undefined ? "–" : String(value));
 
-const atLeast = (answer) => (answer ? `${answer[1] ? "" : "≥ "}${answer[0]}` : "–");
+const lowerBound = (answer) => (answer ? `${answer[1] ? "" : "≥ "}${answer[0]}` : "–");
 
 /** Columns of the list: heading, what to sort by, what to show, a longer name on hover. */
 export const COLUMNS = [
@@ -17,7 +17,7 @@ export const COLUMNS = [
   { title: "95 %", key: (row) => row.needs[1], text: (row) => number(row.needs[1]), hint: "rank for 95 % of the energy" },
   { title: "99 %", key: (row) => row.needs[2], text: (row) => number(row.needs[2]), hint: "rank for 99 % of the energy" },
   { title: "stable", key: (row) => row.stable, text: (row) => (row.stable === null ? "–" : row.stable.toFixed(1)), hint: "stable rank ‖W‖²_F/σ₁²" },
-  { title: "floor", key: (row) => row.above?.[0], text: (row) => atLeast(row.above), hint: "rank above the rounding floor", optional: true },
+  { title: "floor", key: (row) => row.above?.[0], text: (row) => lowerBound(row.above), hint: "rank above the rounding floor", optional: true },
   { title: "plan", key: (row) => row.planned, text: (row) => number(row.planned), hint: "rank that the resize plan keeps", optional: true },
 ];
 
