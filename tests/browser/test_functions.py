@@ -64,7 +64,7 @@ def test_look_up_at_each_rank_is_the_spectrum(call):
     matrix = power_law()
     computed = spectrum(matrix)
     target = page_target("power law", matrix, computed)
-    curve = {name: np.asarray(target[name]).tolist() for name in target }
+    curve = {name: np.asarray(target[name]).tolist() for name in target}
     for rank in (1, 17, 64):
         for quantity, value in (
             ("frobenius", computed.frobenius_residual(rank)),
