@@ -95,8 +95,7 @@ class Shell(Component):
     _draws = "redraw.mjs"
     _redrawn_on = (
         *("rank", "metric", "target", "targets", "d", "k", "show_full_matrix", "kept", "closer"),
-        "paint",
-        "index",
+        *("index", "paint"),
     )
 
     _esm = bundle("shell.mjs")
