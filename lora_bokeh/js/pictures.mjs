@@ -15,10 +15,12 @@ function layerOf(part) {
 function picturesOf(layer, rank) {
   const { part, means, rebuilt, p, q } = layer;
   const kept = rebuilt.to(rank);
+  const error = new Float32Array(p * q);
+  for (let i = 0; i < error.length; i++) error[i] = means[i] - kept[i];
   return {
     "map-w": shaped(means, p, q),
     "map-r": shaped(new Float32Array(kept), p, q),
-    "map-error": shaped(Float32Array.from(means, (mean, i) => mean - kept[i]), p, q),
+    "map-error": shaped(error, p, q),
     "map-b": columnsPicture(part, rank),
     "map-a": rowsPicture(part, rank),
   };
