@@ -17,7 +17,7 @@ from lora_bokeh.lora import LowRank
 
 MOST = 160  # rows and columns of a picture that a page holds from the start
 FEWEST = 64  # up to here, matrices are always shown entry by entry
-ENTRIES = 80_000  # of float32 that a page holds of one target, where FEWEST leaves the choice
+ENTRIES = 50_000  # of float32 that a page holds of one target, where FEWEST leaves the choice
 
 
 class Region(NamedTuple):

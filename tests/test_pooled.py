@@ -86,7 +86,7 @@ def test_regions_that_make_no_sense_are_none(bounds):
 def test_what_a_page_holds_of_one_target_is_bounded(ranks):
     side = side_for(ranks)
     assert 64 <= side <= MOST
-    assert side == 64 or side**2 + 2 * side * ranks <= 80_000
+    assert side == 64 or side**2 + 2 * side * ranks <= 50_000
     assert side_for(ranks, fewest=8) <= side
 
 
