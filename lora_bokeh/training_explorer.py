@@ -224,6 +224,10 @@ class TrainingExplorer(View):
             held = page_run(self._names, self.training, self.steps)
             self.run = {**held, "running": self._now.running}
 
+    def _pause_and_tell(self) -> None:
+        self.pause()
+        self._tell()  # at once: the page waits for it
+
     def _tell_soon(self, doc: Document) -> None:
         """Have the session's own thread tell; once, however often asked before it comes to it."""
 
@@ -249,7 +253,7 @@ class TrainingExplorer(View):
         page = super().__panel__()
         page.settle = lambda: self._fill(page)
         page.param.watch(lambda _: self.start(), "starts")
-        page.param.watch(lambda _: self.pause(), "pauses")
+        page.param.watch(lambda _: self._pause_and_tell(), "pauses")
         return page
 
     def _hold(self, grids: dict[str, Any]) -> None:
