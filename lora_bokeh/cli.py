@@ -18,34 +18,19 @@ from lora_bokeh.cli_budget import budget
 from lora_bokeh.cli_errors import OneLineGroup, bad_input
 from lora_bokeh.cli_figure import figure
 from lora_bokeh.cli_lesson import lesson
+from lora_bokeh.cli_options import (
+    base_option,
+    format_option,
+    max_rank_option,
+    metric_option,
+    output_option,
+    pattern_option,
+    rank_option,
+    seed_option,
+    serving_options,
+    tensor_option,
+)
 from lora_bokeh.cli_train import train
-
-tensor_option = click.option(
-    "--tensor", metavar="NAME", help="Which tensor or LoRA module of SOURCE."
-)
-pattern_option = click.option(
-    "--tensor",
-    metavar="NAME",
-    help="Which tensor or LoRA module; a shell pattern like '*.q_proj' takes all that fit.",
-)
-base_option = click.option(
-    "--base",
-    metavar="BASE",
-    help="Another checkpoint: look at SOURCE − BASE, tensors matched by name.",
-)
-max_rank_option = click.option(
-    "--max-rank",
-    type=int,
-    metavar="K",
-    help="Compute the K leading singular values. Default: all up to 1024, else 64.",
-)
-
-
-def format_option(*formats: str) -> Callable:
-    """Return the option that chooses among output formats."""
-    return click.option(
-        "--format", "output_format", type=click.Choice(formats), default="table", show_default=True
-    )
 
 
 @click.group(
@@ -70,14 +55,7 @@ def main(context: click.Context) -> None:
 @click.argument("source", required=False)
 @tensor_option
 @base_option
-@click.option("--port", default=5006, show_default=True, help="0 picks a free port.")
-@click.option(
-    "--address",
-    default="127.0.0.1",
-    show_default=True,
-    help="0.0.0.0 opens the page to the network.",
-)
-@click.option("--no-show", is_flag=True, help="Do not open a browser.")
+@serving_options
 def serve(source: str | None, port: int, address: str, no_show: bool, **options: Any) -> None:
     """Open the explorer in the browser.
 
@@ -103,24 +81,11 @@ def serve(source: str | None, port: int, address: str, no_show: bool, **options:
 
 @main.command()
 @click.argument("source", required=False)
-@click.option(
-    "-o",
-    "--output",
-    required=True,
-    metavar="PAGE.html",
-    type=click.Path(dir_okay=False, writable=True, path_type=Path),
-    help="The file to write.",
-)
+@output_option("PAGE.html", "The file to write.", required=True)
 @tensor_option
 @base_option
-@click.option("--rank", type=int, metavar="R", help="The rank the page opens with.")
-@click.option(
-    "--metric",
-    type=click.Choice(["frobenius", "spectral"]),
-    default="frobenius",
-    show_default=True,
-    help="The norm of the residual the page opens with.",
-)
+@rank_option("The rank the page opens with.")
+@metric_option("The norm of the residual the page opens with.")
 @max_rank_option
 def export(source: str | None, output: Path, rank: int | None, **options: Any) -> None:
     """Write the explorer as one HTML file.
@@ -132,11 +97,12 @@ def export(source: str | None, output: Path, rank: int | None, **options: Any) -
         from lora_bokeh.cli_view import view_at
 
         view, title = view_at(source, rank, every=True, **options)
+    from lora_bokeh.cli_output import written
     from lora_bokeh.export import save_html
 
     with bad_input(output):
         save_html(view, output, title=title)
-    click.echo(f"{output}: {output.stat().st_size / 1e6:.2f} MB")
+    click.echo(written(output))
 
 
 @main.command()
@@ -145,7 +111,7 @@ def export(source: str | None, output: Path, rank: int | None, **options: Any) -
 @base_option
 @max_rank_option
 @format_option("table", "json", "csv")
-@click.option("--seed", default=0, show_default=True, help="Of the iteration's random start.")
+@seed_option("Of the iteration's random start.")
 @click.option("--all", "every", is_flag=True, help="Every rank in the table, however many.")
 @click.option("--rules", is_flag=True, help="Add the rank by every rule, at its usual threshold.")
 def curve(source: str, output_format: str, every: bool, rules: bool, **options: Any) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from lora_bokeh.cli_errors import bad_input
+from lora_bokeh.cli_options import rank_option
 from lora_bokeh.forms import DTYPES, FORMATS
 
 PRINTED = ("table", "json")
@@ -17,7 +18,7 @@ PRINTED = ("table", "json")
 OPTIONS = (
     click.option("-o", "--output", metavar="DIR", help="The folder to make (kohya: the file).",
                  type=click.Path(path_type=Path)),
-    click.option("--rank", type=int, metavar="R", help="One rank for every matrix."),
+    rank_option("One rank for every matrix."),
     click.option("--rule", metavar="NAME", help="By a rule: energy, sv_fro … (curve --rules)."),
     click.option("--threshold", type=float, metavar="T", help="Of the rule. Default: its own."),
     click.option("--budget", metavar="SIZE",

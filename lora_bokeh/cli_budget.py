@@ -9,39 +9,23 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lora_bokeh.cli_errors import bad_input
+from lora_bokeh.cli_options import choice_option, format_option, output_option, rank_option
 
 if TYPE_CHECKING:
     from lora_bokeh.presets import Model
 
-FORMATS = ("table", "json", "csv")
-OPTIMIZERS = ("adam", "sgd")
-
 
 @click.command()
 @click.argument("model", required=False)
-@click.option(
-    "--rank", default=8, show_default=True, metavar="R", help="The rank of every adapter."
-)
+@rank_option("The rank of every adapter.", default=8)
 @click.option(
     "--targets",
     metavar="NAMES",
     help="Which matrices, with commas: q,k,v,o,gate,up,down, names of modules, or all. "
     "Default: q,v, or c_attn or qkv_proj where these are one.",
 )
-@click.option(
-    "--dtype",
-    type=click.Choice(["bfloat16", "float16", "float32"]),
-    default="bfloat16",
-    show_default=True,
-    help="Of all weights, frozen and trained.",
-)
-@click.option(
-    "--optimizer",
-    type=click.Choice(OPTIMIZERS),
-    default="adam",
-    show_default=True,
-    help="Two moments for each parameter, or one.",
-)
+@choice_option("--dtype", ("bfloat16", "float16", "float32"), "Of all weights, frozen and trained.")
+@choice_option("--optimizer", ("adam", "sgd"), "Two moments for each parameter, or one.")
 @click.option(
     "--shape",
     "shapes",
@@ -50,16 +34,8 @@ OPTIMIZERS = ("adam", "sgd")
     help="A matrix of one's own instead of MODEL, such as 4096x4096; may be repeated.",
 )
 @click.option("--list", "listed", is_flag=True, help="List the models known, and their matrices.")
-@click.option(
-    "-o",
-    "--output",
-    metavar="PAGE.html",
-    type=click.Path(dir_okay=False, writable=True, path_type=Path),
-    help="Write the interactive page instead, one file that works offline.",
-)
-@click.option(
-    "--format", "output_format", type=click.Choice(FORMATS), default="table", show_default=True
-)
+@output_option("PAGE.html", "Write the interactive page instead, one file that works offline.")
+@format_option("table", "json", "csv")
 def budget(
     model: str | None, shapes: tuple[str, ...], listed: bool, output_format: str, **options: Any
 ) -> None:
@@ -105,6 +81,7 @@ def _spent(
 
 
 def _saved(path: Path, model: Model, rank: int, **how: Any) -> str:
+    from lora_bokeh.cli_output import written
     from lora_bokeh.matrix import check_rank
     from lora_bokeh.trainable import full_rank
 
@@ -115,7 +92,7 @@ def _saved(path: Path, model: Model, rank: int, **how: Any) -> str:
     view = BudgetExplorer(model, rank, **how)
     with bad_input(path):
         save_html(view, path, title="Parameter budget")
-    return f"{path}: {path.stat().st_size / 1e6:.2f} MB"
+    return written(path)
 
 
 def _model(name: str | None, shapes: tuple[str, ...]) -> Model:

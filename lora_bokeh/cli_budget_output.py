@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from lora_bokeh import cli_output
+from lora_bokeh.cli_output import bytes_text
 from lora_bokeh.lora import break_even_rank, full_count, parameter_count, savings
 from lora_bokeh.presets import Model, Module, Shape
 from lora_bokeh.trainable import Memory, ParameterBudget, same_budget
@@ -75,7 +76,7 @@ def budget_table(found: ParameterBudget) -> str:
     """Return what is trained, what that holds while training, and what else it would buy."""
     model, n = found.model, found.trainable
     name = cli_output.printable(model.name)
-    sizes = (f"{_bytes(size)} in {dtype}" for dtype, size in found.file_bytes.items())
+    sizes = (f"{bytes_text(size)} in {dtype}" for dtype, size in found.file_bytes.items())
     return cli_output.rendered(
         f"{name}: {model.parameters:,} parameters, LoRA of rank {found.rank}",
         _modules_table(found),
@@ -117,7 +118,8 @@ def _memory_table(found: ParameterBudget) -> Table:
         "total": "in all, without activations",
     }
     for key, name in names.items():
-        table.add_row(name, *(_bytes(getattr(memory, key)) for memory in (found.lora, found.full)))
+        memories = (getattr(memory, key) for memory in (found.lora, found.full))
+        table.add_row(name, *map(bytes_text, memories))
     return table
 
 
@@ -154,10 +156,3 @@ def models_table(models: Iterable[Model]) -> str:
 
 def _percent(share: float, digits: int = 1) -> str:
     return f"{100 * share:.{digits}f} %".replace("-", "−")
-
-
-def _bytes(size: int) -> str:
-    for unit, name in ((10**12, "TB"), (10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
-        if size >= unit:
-            return f"{size / unit:.2f} {name}"
-    return f"{size} bytes"

@@ -8,37 +8,32 @@ from typing import Any
 import click
 
 from lora_bokeh.cli_errors import bad_input
+from lora_bokeh.cli_options import (
+    base_option,
+    max_rank_option,
+    metric_option,
+    output_option,
+    rank_option,
+    tensor_option,
+)
 
 ENDINGS = (".svg", ".pdf", ".png")
 
 
 @click.command()
 @click.argument("source", required=False)
-@click.option(
-    "-o",
-    "--output",
-    required=True,
-    metavar="FIGURE.svg|pdf|png",
-    type=click.Path(dir_okay=False, writable=True, path_type=Path),
-    help="The file to write; its ending says what.",
-)
-@click.option("--tensor", metavar="NAME", help="Which tensor or LoRA module of SOURCE.")
-@click.option("--base", metavar="BASE", help="Another checkpoint: look at SOURCE − BASE.")
+@output_option("FIGURE.svg|pdf|png", "The file to write; its ending says what.", required=True)
+@tensor_option
+@base_option
 @click.option(
     "--figure",
     default="curve",
     show_default=True,
     help="curve; factors; map of a list; map-w, map-r, map-error, map-b, map-a: heat maps.",
 )
-@click.option("--rank", type=int, metavar="R", help="The rank shown.")
-@click.option(
-    "--metric",
-    type=click.Choice(["frobenius", "spectral"]),
-    default="frobenius",
-    show_default=True,
-    help="The norm of the residual.",
-)
-@click.option("--max-rank", type=int, metavar="K", help="As of curve.")
+@rank_option("The rank shown.")
+@metric_option("The norm of the residual.")
+@max_rank_option
 @click.option("--link", metavar="STATE", default="", help="A link's end, 'rank=5&metric=spectral'.")
 @click.option("--width", type=int, metavar="PX", help="Of the picture, 96 px an inch.")
 @click.option("--height", type=int, metavar="PX", help="Of the picture.")
@@ -56,6 +51,7 @@ def figure(source: str | None, output: Path, rank: int | None, **options: Any) -
         drawing["scale"] = options["scale"]
     save = _door(output, options.pop("scale"))
     with bad_input(source):
+        from lora_bokeh.cli_output import written
         from lora_bokeh.cli_view import view_at
 
         view, _ = view_at(source, rank, every=False, **options)
@@ -63,7 +59,7 @@ def figure(source: str | None, output: Path, rank: int | None, **options: Any) -
         notice = save(view, output, **drawing)
     if notice:
         click.echo(notice, err=True)
-    click.echo(f"{output}: {output.stat().st_size / 1e3:.1f} kB")
+    click.echo(written(output))
 
 
 def _door(output: Path, scale: float | None) -> Any:

@@ -7,6 +7,7 @@ import io
 import json
 import sys
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -199,6 +200,19 @@ def as_json(content: Any) -> str:
 def printable(text: str) -> str:
     """Escape what a terminal would obey: names come from files."""
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def bytes_text(size: int) -> str:
+    """Return a number of bytes as a person reads it."""
+    for unit, name in ((10**12, "TB"), (10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
+        if size >= unit:
+            return f"{size / unit:.2f} {name}"
+    return f"{size} bytes"
+
+
+def written(path: Path) -> str:
+    """Return the line that says what was written, and how large it is."""
+    return f"{path}: {bytes_text(path.stat().st_size)}"
 
 
 def table_of(*headings: str, left: Sequence[int] = ()) -> Table:

@@ -7,15 +7,22 @@ from typing import Any
 import click
 
 from lora_bokeh.cli_errors import bad_input
+from lora_bokeh.cli_options import (
+    choice_option,
+    format_option,
+    rank_option,
+    seed_option,
+    tensor_option,
+)
 
 
 @click.command()
 @click.argument("source", required=False)
-@click.option("--tensor", metavar="NAME", help="Which tensor or LoRA module of SOURCE.")
-@click.option("--rank", default=2, show_default=True, metavar="R", help="Rank of B and A.")
+@tensor_option
+@rank_option("Rank of B and A.", default=2)
 @click.option("--lora-alpha", type=float, metavar="α", help="s = α/r. Default: s = 1.")
 @click.option("--use-rslora", is_flag=True, help="s = α/√r.")
-@click.option("--optimizer", type=click.Choice(["adam", "sgd"]), default="adam", show_default=True)
+@choice_option("--optimizer", ("adam", "sgd"))
 @click.option(
     "--learning-rate",
     type=float,
@@ -23,16 +30,11 @@ from lora_bokeh.cli_errors import bad_input
     help="Default: 0.01 for adam; for sgd mn/(4sσ₁), half of the largest that can rest.",
 )
 @click.option("--steps", default=1000, show_default=True, metavar="N")
-@click.option("--seed", default=0, show_default=True, help="Of the random start.")
-@click.option(
-    "--init",
-    type=click.Choice(["lora", "zeros", "random"]),
-    default="lora",
-    show_default=True,
-    help="lora: B = 0. zeros: A = 0 too. random: neither.",
+@seed_option("Of the random start.")
+@choice_option(
+    "--init", ("lora", "zeros", "random"), "lora: B = 0. zeros: A = 0 too. random: neither."
 )
-@click.option("--format", "output_format", type=click.Choice(["table", "json", "csv"]),
-              default="table", show_default=True)  # fmt: skip
+@format_option("table", "json", "csv")
 def train(source: str | None, tensor: str | None, output_format: str, **options: Any) -> None:
     """Fit s·B·A to SOURCE by gradient descent.
 

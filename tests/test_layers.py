@@ -61,7 +61,8 @@ LAYERS = {
         "server",
     ],
     "L4": [
-        *("cli_output", "cli_errors", "cli_progress", "cli_look", "cli_job", "cli_act", "cli"),
+        *("cli_options", "cli_output", "cli_errors", "cli_progress", "cli_look", "cli_job"),
+        *("cli_act", "cli"),
         "cli_view",
         *("cli_budget_output", "cli_budget", "cli_train", "cli_trained", "cli_lesson"),
         "cli_figure",
