@@ -136,11 +136,7 @@ class TrainingRun:
         check_options("auto", seed, None, None)
         _check_one_of("optimizer", optimizer, OPTIMIZERS)
         _check_one_of("init", init, INITS)
-        s = (
-            1.0
-            if lora_alpha is None
-            else scale(_number("lora_alpha", lora_alpha), rank, use_rslora)
-        )
+        s = scale_of(rank, lora_alpha, use_rslora)
         known = target_spectrum(W, rank) if known is None else known
         rate = usual_rate(optimizer, known, s) if learning_rate is None else learning_rate
         self.chunk = max(1, AT_A_TIME // (6 * W.shape[0] * W.shape[1] * rank))
