@@ -35,12 +35,21 @@ def packed(write, **arrays):
     return buffer.getvalue()
 
 
+def zipped(method):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", method) as archive:
+        archive.writestr("w.npy", packed(np.save, arr=W))
+    return buffer.getvalue()
+
+
 W = np.arange(6.0).reshape(2, 3)
 HEADER = b'{"w":{"dtype":"F64","shape":[2,3],"data_offsets":[0,48]}}'
 SOUND = {
     "plain.npy": packed(np.save, arr=W),
     "stored.npz": packed(np.savez, w=W),
     "packed.npz": packed(np.savez_compressed, w=W),
+    "bzip2.npz": zipped(zipfile.ZIP_BZIP2),  # NumPy reads what it does not write
+    "lzma.npz": zipped(zipfile.ZIP_LZMA),
     "w.safetensors": len(HEADER).to_bytes(8, "little") + HEADER + W.tobytes(),
     "w.csv": b"a,b,c\n0,1,2\n3,4,5\n",
 }

@@ -6,7 +6,8 @@ import io
 import math
 import warnings
 import zipfile
-import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import IO, Literal, NamedTuple
@@ -17,7 +18,6 @@ from lora_bokeh.formats.stored import SourceError, Stored, TensorInfo
 
 HEADER_BYTES = 10_000  # NumPy's own bound for a header it parses without being told to trust it
 MAX_INFLATED_BYTES = 4 << 30  # of a compressed member, which has to be held in memory whole
-ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
 
 
 class Header(NamedTuple):
@@ -48,12 +48,24 @@ def npy_tensors(path: Path) -> list[Stored]:
 
 def npz_tensors(path: Path) -> list[Stored]:
     """Return the arrays of a ``.npz`` file, of which only the headers have been read."""
+    with _unzipped(path) as archive:
+        members = [m for m in archive.infolist() if m.filename.endswith(".npy")]
+        return [_member(path, archive, member) for member in members]
+
+
+@contextmanager
+def _unzipped(path: Path) -> Iterator[zipfile.ZipFile]:
+    """Give the archive, and name it where it is damaged."""
     try:
         with zipfile.ZipFile(path) as archive:
-            members = [m for m in archive.infolist() if m.filename.endswith(".npy")]
-            return [_member(path, archive, member) for member in members]
-    except ZIP_ERRORS as error:
-        raise _damaged_zip(path, error) from None
+            yield archive
+    except (SourceError, OSError, MemoryError):
+        raise
+    except Exception as error:  # each way of packing fails with an error of its own
+        why = str(error) or repr(error)
+        raise SourceError(
+            path, f"not a readable .npz archive ({why}); it may be cut short"
+        ) from None
 
 
 def _member(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Stored:
@@ -120,11 +132,8 @@ def _inflate(path: Path, member: zipfile.ZipInfo, header: Header) -> np.ndarray:
             f"{where} would unpack to {member.file_size} bytes, more than {MAX_INFLATED_BYTES}; "
             "save it as .npy, which is read without unpacking",
         )
-    try:
-        with zipfile.ZipFile(path) as archive, archive.open(member) as stream:
-            return _native(np.lib.format.read_array(stream, allow_pickle=False))
-    except (*ZIP_ERRORS, ValueError) as error:
-        raise _damaged_zip(path, error) from None
+    with _unzipped(path) as archive, archive.open(member) as stream:
+        return _native(np.lib.format.read_array(stream, allow_pickle=False))
 
 
 def _native(array: np.ndarray) -> np.ndarray:
@@ -138,7 +147,3 @@ def _pickled(path: Path, where: str) -> SourceError:
         f"{where} holds pickled Python objects, which could run code and are never loaded; "
         "save it as an array of numbers, np.save(path, np.asarray(w, dtype=float))",
     )
-
-
-def _damaged_zip(path: Path, error: Exception) -> SourceError:
-    return SourceError(path, f"not a readable .npz archive ({error}); it may be cut short")
