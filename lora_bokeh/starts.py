@@ -32,9 +32,12 @@ def start(kind: str, seed: int = 1, scale: float = 1.0) -> dict[str, Any]:
 
 
 def own(B: np.ndarray, A: np.ndarray, seed: int = 1) -> dict[str, Any]:
-    """Return the record of an adapter with factors of one's own; entries row by row."""
+    """Return the record of an adapter with factors of one's own; entries row by row.
+
+    ``base`` is the start that they were typed over in the page; LoRA's for those that were not.
+    """
     entries = {name: M.astype(float).ravel().tolist() for name, M in (("B", B), ("A", A))}
-    return {**start("own", seed), **entries}
+    return {**start("own", seed), "base": "zero", **entries}
 
 
 def factors_of(

@@ -1,5 +1,6 @@
 // Seeded numbers that Python and the page draw alike, bit for bit: draws.py in JavaScript.
 
+export const LAST_SEED = 2 ** 32 - 1;
 const STREAMS = { B: 1, A: 2, x: 3 };
 
 /** Hash a 32-bit integer one to one, so that neighbours end far apart. */

@@ -1,7 +1,7 @@
 import { h } from "./dom.mjs";
 
 const SHOWN = 3; // decimals in a field; the exact value is its title
-const LARGEST_ENTRY = 1e100; // in magnitude: products and their squares stay finite
+export const LARGEST_ENTRY = 1e100; // in magnitude: products and their squares stay finite
 
 const shownText = (x) => String(Number(x.toFixed(SHOWN)));
 

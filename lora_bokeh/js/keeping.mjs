@@ -45,15 +45,16 @@ function undoKeys(element, isFirst, { undo, redo }) {
 }
 
 /** A button that copies a link, and a field to copy it from where the browser does not let us. */
-function copyLink(link, say) {
+function copyLink(link, lacks, say) {
   const field = h("input", { type: "text", readonly: true, hidden: true, "aria-label": "link to this state" });
+  const tell = (text) => say([text, lacks()].filter(Boolean).join(" "));
   const offer = () => {
     field.hidden = false;
     field.value = link();
     field.select();
-    say("The link is in the field beside the button, to be copied from there.");
+    tell("The link is in the field beside the button, to be copied from there.");
   };
-  const copy = () => (navigator.clipboard?.writeText(link()) ?? Promise.reject()).then(() => say("Link copied."), offer);
+  const copy = () => (navigator.clipboard?.writeText(link()) ?? Promise.reject()).then(() => tell("Link copied."), offer);
   return [h("button", { type: "button", onclick: copy }, "Copy link"), field];
 }
 
@@ -73,9 +74,10 @@ function onSettled(model, names, settled, listen) {
  *
  * kinds: {property: text → value, or undefined where the text means nothing}, see link.mjs.
  * apply(values) sets properties, within their bounds; it may return a promise.
- * title() names the present state; say(text) speaks in the view's live region.
+ * title() names the present state; say(text) speaks in the view's live region; lacks() is a sentence
+ * on what the link does not carry.
  */
-export function keepHistory({ model, data, view }, kinds, { apply = (values) => data.setv(values), title, say = () => {} }) {
+export function keepHistory({ model, data, view }, kinds, { apply = (values) => data.setv(values), title, say = () => {}, lacks = () => "" }) {
   const now = () => textsOf(data, kinds);
   const bring = (texts) => apply(valuesOf(texts, kinds).values);
   const address = addressOf(view.model, data);
@@ -98,7 +100,7 @@ export function keepHistory({ model, data, view }, kinds, { apply = (values) => 
     isHere: (texts) => valuesOf(texts, kinds).refused.length === 0,
     state: now, title, onGo: bring, say,
   });
-  const copy = data.addressed ? copyLink(() => address.link(now()), say) : [];
+  const copy = data.addressed ? copyLink(() => address.link(now()), lacks, say) : [];
   const element = h("div", { class: "keeping", role: "group", "aria-label": "history and link" }, ...steps.buttons, ...copy, bookmarks, notice);
   listen(document, "keydown", undoKeys(element, () => prefixOf(view.model) === "", steps));
   listen(window, "hashchange", () => follow(steps.record));

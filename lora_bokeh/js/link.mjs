@@ -1,5 +1,6 @@
 // The state of a view as texts, name → text: what a link carries, a step of the history, a
-// bookmark. A kind turns the text of one property into a value, or undefined where it has none.
+// bookmark. A kind turns the text of one property into a value, or undefined where it has none;
+// kind.text turns the value into its text, where String would not do.
 // Several views of a page keep apart by a prefix: "rank" is the first one's, "2.rank" the second's.
 
 export const WHOLE = (text) => (/^-?\d{1,15}$/.test(text) ? Number(text) : undefined);
@@ -13,9 +14,11 @@ export function POSITIVE(text) {
 /** One of the names that are on offer at the time. */
 export const among = (names) => (text) => (names().includes(text) ? text : undefined);
 
+const textOf = (kind, value) => (kind.text ? kind.text(value) : String(value ?? ""));
+
 /** The state as texts; nothing chosen is "". */
 export function textsOf(data, kinds) {
-  return Object.fromEntries(Object.keys(kinds).map((name) => [name, String(data[name] ?? "")]));
+  return Object.fromEntries(Object.keys(kinds).map((name) => [name, textOf(kinds[name], data[name])]));
 }
 
 /** Values of the texts that mean something, and the names of those that do not. */

@@ -1,10 +1,13 @@
+import { clamp } from "./arithmetic.mjs";
 import { MOST_CELLS } from "./cells.mjs";
 import { choiceRadios } from "./choices.mjs";
 import { rankSlider } from "./controls.mjs";
 import { h, setText } from "./dom.mjs";
+import { keepHistory } from "./keeping.mjs";
+import { kindsOfMerge, linkLacks } from "./merge_link.mjs";
 import { factorsPanel, forwardPanel } from "./merge_panels.mjs";
 import { inputOf, mergeFacts, mergeSituation } from "./merge_state.mjs";
-import { BARS, MAPS, mergePicture, mergeSummary, pooledText, story, subject, untouched, updateReadout } from "./merge_words.mjs";
+import { BARS, MAPS, mergePicture, mergeSummary, mergeTitle, pooledText, story, subject, untouched, updateReadout } from "./merge_words.mjs";
 import { heedSync } from "./notebook.mjs";
 import { keepPainted } from "./painting.mjs";
 import { readoutRow } from "./panels.mjs";
@@ -106,7 +109,12 @@ function readoutCard(whole) {
   return { element, show };
 }
 
-function build(model, data) {
+/** Take a state from a link or the history, with the rank cut to what there is. */
+function bring(data, values) {
+  data.setv({ ...values, rank: clamp(values.rank ?? data.rank, 1, data.end) });
+}
+
+function build(model, data, view) {
   const group = `merge-${++instances}`;
   const status = statusRegion();
   const menuOf = (figure, title) => saveMenu(figure, title, () => mergePicture(mergeSituation(data), title), { say: status.say });
@@ -126,7 +134,10 @@ function build(model, data) {
     status,
   };
   const { head, rank, alpha, rule, adapter, maps, factors, readout, forward } = parts;
-  const bar = h("div", { class: "bar" }, ...[rank, alpha, rule, adapter].map((part) => part.element));
+  const now = () => mergeSituation(data);
+  const told = { title: () => mergeTitle(now()), say: status.say, lacks: () => linkLacks(data, now()) };
+  const history = keepHistory({ model, data, view }, kindsOfMerge(data), { apply: (values) => bring(data, values), ...told });
+  const bar = h("div", { class: "bar" }, ...[rank, alpha, rule, adapter].map((part) => part.element), history);
   const [d, k] = data.shape;
   const kinds = ["explorer", "merge", ...(Math.max(d, k) > MOST_IN_A_ROW ? ["wide"] : []), ...(k > MOST_IN_A_ROW ? ["long"] : [])];
   const element = h("div", { class: kinds.join(" ") }, head.element, bar, ...[maps, factors, readout, forward, status].map((part) => part.element));
@@ -153,7 +164,7 @@ function showFacts(parts, data, now) {
 
 export function render({ model, data, el, view }) {
   heedSync(view.model.document);
-  const parts = build(model, data);
+  const parts = build(model, data, view);
   let timer = null;
   parts.status.say(showFacts(parts, data, showState(parts, data)));
   const update = () => {

@@ -1,8 +1,8 @@
 import { h, setText } from "./dom.mjs";
+import { LAST_SEED } from "./draws.mjs";
 import { entryGrid } from "./grids.mjs";
 import { differenceText, roundingSentence, wayRows } from "./merge_words.mjs";
 
-const LAST_SEED = 2 ** 32 - 1;
 const place = (name) => (row, column) => `${name} row ${row} column ${column}`;
 
 /** The factors: the ways they begin, and their entries to type where they are few. */

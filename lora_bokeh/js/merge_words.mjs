@@ -90,6 +90,9 @@ export function mergeSummary(now, facts) {
   );
 }
 
+/** The present state, as the name of a bookmark. */
+export const mergeTitle = (now) => `adapter ${now.adapter}, rank ${now.rank}, s = ${short(now.scale)}`;
+
 /** A figure as a file: the parts of its name, and what it says of itself. */
 export const mergePicture = (now, title) => ({ parts: [title, now.d, "x", now.k, "rank", now.rank], title: [title, `rank ${now.rank}, s = ${short(now.scale)}`] });
 

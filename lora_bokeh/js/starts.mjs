@@ -27,8 +27,10 @@ export function factorsOf(record, d, k, rank, best = null) {
   return { B, A };
 }
 
-/** An adapter's record with factors of one's own, as wide as can be, so that no rank loses any. */
+/** An adapter's record with factors of one's own over those it began with, as wide as can be, so
+ * that no rank loses any. */
 export function ownRecord(record, d, k, end, best) {
   const { B, A } = factorsOf(record, d, k, end, best);
-  return { ...record, start: "own", B: Array.from(B), A: Array.from(A) };
+  const base = record.start === "own" ? record.base : record.start;
+  return { ...record, start: "own", base, B: Array.from(B), A: Array.from(A) };
 }

@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import expect
 
 from lora_bokeh import MergeExplorer, save_html
+from lora_bokeh.draws import uniform
 from lora_bokeh.lora import LowRank, forward, merged, scale
 from lora_bokeh.starts import factors_of, start
 from tests.browser.merge_page import MergePage
@@ -35,6 +36,19 @@ def opened(request, open_file, serve_view, open_tab):
     if request.param == "file":
         return open_file
     return lambda view: MergePage(open_tab(serve_view(lambda: view)).page)
+
+
+@pytest.fixture(params=["file", "server"])
+def address_of(request, tmp_path, serve_view):
+    """Put a view into a file, or behind a server that makes one for each; return its address."""
+
+    def put(factory) -> str:
+        if request.param == "server":
+            return serve_view(factory)
+        save_html(factory(), tmp_path / "page.html")
+        return (tmp_path / "page.html").as_uri()
+
+    return put
 
 
 def assert_shown(page: MergePage, W: np.ndarray, update: LowRank, x: np.ndarray) -> None:
@@ -266,6 +280,121 @@ def test_figures_are_saved_with_their_numbers(open_file, tmp_path):
     for value in update.ravel():
         assert f"{value:.2f}".replace("-0.00", "0.00").replace("-", "−") in texts
     assert {"Update s·B·A", "row", "column"} <= set(texts)
+
+
+def settle(page: MergePage, text: str) -> None:
+    """Wait until a change has become a step: the address follows it."""
+    page.page.wait_for_url(re.compile(re.escape(text) + "(&|$)"))
+
+
+def test_link_brings_back_what_was_chosen_and_typed(address_of, open_tab):
+    address = address_of(MergeExplorer)
+    sent = MergePage(open_tab(address, reduced_motion="reduce").page)
+    assert "#" not in sent.page.url
+    sent.choose("adapter", "adapter 2")
+    sent.field("seed").fill("7")
+    sent.field("seed").press("Enter")
+    sent.field("B row 6 column 2").fill("0.125")
+    sent.field("A row 2 column 4").fill("-3e-7")
+    sent.field("x 3").fill("-1.75")
+    sent.slider.press("ArrowRight")
+    sent.field("α").fill("4.5")
+    sent.choose("scale", "α/√r (rsLoRA)")
+    settle(sent, "adapters=zero~1_random~7*B6.2~0.125*A2.4~-3e-7&input=1*x1.3~-1.75")
+    assert "#rank=3&alpha=4.5&use_rslora=true&adapter=2&" in sent.page.url
+    received = MergePage(open_tab(sent.page.url, reduced_motion="reduce").page)
+    B, A = factors_of(start("random", 7), (6, 6), 3)
+    B[5, 1], A[1, 3] = 0.125, -3e-7
+    view = MergeExplorer()
+    x = view.x.copy()
+    x[2] = -1.75
+    for page in (sent, received):
+        assert_shown(page, view.W, LowRank(B, A, scale(4.5, 3, True)), x)
+    assert received.readouts() == sent.readouts()
+    assert received.differences() == sent.differences()
+    received.choose("adapter", "adapter 1")
+    expect(received.story).to_contain_text("B = 0")
+
+
+def test_each_settled_change_is_taken_back_and_brought_again(opened):
+    view = MergeExplorer()
+    page = opened(view)
+    undo, redo = (page.root.get_by_role("button", name=name) for name in ("Undo", "Redo"))
+    expect(undo).to_have_attribute("aria-disabled", "true")
+    page.button("best rank 2").click()
+    settle(page, "adapters=best~1~2_random~2&input=1")
+    fitted = LowRank(*factors_of(start("best", 1, 2.0), (6, 6), 2, view._best), 2.0)
+    page.field("B row 1 column 1").fill("2")
+    settle(page, "adapters=best~1~2*B1.1~2_random~2&input=1")
+    B = fitted.B.copy()
+    B[0, 0] = 2
+    typed = LowRank(B, fitted.A, 2.0)
+    page.button("new x").click()  # not settled yet: taken back all the same
+    drawn = uniform(2, "x", 6)
+    assert_shown(page, view.W, typed, drawn)
+    undo.click()
+    assert_shown(page, view.W, typed, uniform(1, "x", 6))
+    undo.press("Control+z")
+    assert_shown(page, view.W, fitted, uniform(1, "x", 6))
+    expect(page.button("best rank 2")).to_have_attribute("aria-pressed", "true")
+    page.page.keyboard.press("Control+z")
+    expect(page.story).to_contain_text("B = 0, so ΔW = s·B·A = 0")
+    expect(undo).to_have_attribute("aria-disabled", "true")
+    for _ in range(3):
+        redo.click()
+    assert_shown(page, view.W, typed, drawn)
+    expect(redo).to_have_attribute("aria-disabled", "true")
+
+
+def test_bookmark_brings_back_typed_factors_after_a_reload(open_file):
+    page = open_file(MergeExplorer(rank=1))
+    page.field("B row 3 column 1").fill("1.5")
+    menu = page.root.get_by_text("Bookmarks", exact=True)
+    menu.press("Enter")
+    page.root.get_by_role("button", name="Add").press("Enter")
+    expect(page.status).to_have_text("Bookmark adapter 1, rank 1, s = 2 added.")
+    page.page.goto(page.page.url.split("#")[0])
+    page.page.reload()
+    expect(page.story).to_contain_text("B = 0")
+    menu.click()
+    page.root.get_by_role("button", name="adapter 1, rank 1, s = 2", exact=True).click()
+    expect(page.field("B row 3 column 1")).to_have_value("1.5")
+
+
+MEANINGLESS = [
+    *("adapters=best~1~2_zero~1", "adapters=zero~1", "adapters=zero~4294967296_zero~1"),
+    *("adapters=zero~1*B7.1~1_zero~1", "adapters=zero~1*A1.7~1_zero~1", "adapters=own_zero~1"),
+    *("adapters=zero~1*x1.1~1_zero~1", "adapters=zero~1*B1.1~1e101_zero~1", "input=own"),
+    *("input=1*x1.0~1", "input=1*x1.1~ten", "input=-1", "adapter=3", "use_rslora=yes"),
+]
+
+
+def test_link_that_means_nothing_here_is_said_and_changes_nothing(open_file):
+    page = open_file(MergeExplorer(np.eye(6)))
+    for asked in MEANINGLESS:
+        page.page.evaluate("asked => { location.hash = asked; }", asked)
+        expect(page.root.get_by_text(f"The link asks for {asked}, which means")).to_be_visible()
+    expect(page.story).to_contain_text("B = 0")
+    undo = page.root.get_by_role("button", name="Undo")
+    expect(undo).to_have_attribute("aria-disabled", "true")
+
+
+def test_link_names_what_python_set_where_it_is_too_much_to_carry(open_file, open_tab):
+    rng = np.random.default_rng(RNG_SEED)
+    B, A = rng.standard_normal((40, 2)), rng.standard_normal((2, 30))
+    view = MergeExplorer(rng.standard_normal((40, 30)), B=B, A=A)
+    page = open_file(view)
+    page.page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(); }")
+    page.button("B = 0").click()
+    expect(page.story).to_contain_text("B = 0, so")
+    page.button("Undo").click()
+    page.drawn_when(2 * B @ A)
+    page.slider.press("Home")
+    settle(page, "adapters=own_random~2&input=1")
+    page.button("Copy link").click()
+    expect(page.status).to_contain_text("does not carry the entries that were set from Python")
+    received = MergePage(open_tab(page.page.url).page)
+    received.drawn_when(2 * B[:, :1] @ A[:1])
 
 
 def test_the_app_is_served(serve_command, open_tab):
