@@ -17,6 +17,7 @@ from lora_bokeh.explorer import LoraExplorer
 from lora_bokeh.formats.source import Entry, Source
 from lora_bokeh.heatmap import map_figure
 from lora_bokeh.opened import Opened
+from lora_bokeh.plans import DONE, unplanned
 from lora_bokeh.resize import Progress, silence
 from lora_bokeh.survey import Survey
 from lora_bokeh.view import pane
@@ -36,8 +37,8 @@ class AdapterExplorer(LoraExplorer):
     source : path, Source or Survey
         A file or a folder, see :func:`lora_bokeh.loaders.open_source`; a difference, see
         :func:`lora_bokeh.loaders.difference`; or what is known of one already.
-    called : str, optional
-        What the commands on the page call the file. Default: its path.
+    called : str or (str, str), optional
+        What the commands on the page call the file; a difference, base and tuned. Default: paths.
     **params
         As for :class:`lora_bokeh.LoraExplorer`, without ``target_matrix`` and ``floor``.
 
@@ -48,7 +49,7 @@ class AdapterExplorer(LoraExplorer):
     """
 
     index = param.List(default=[], constant=True, doc="Rows of the list.")
-    plans = param.Dict(default={}, constant=True, doc="Resize plans of an adapter.")
+    plans = param.Dict(default={}, constant=True, doc="Ranks for all, and what they come to.")
     notes = param.List(default=[], constant=True, doc="What a person has to know of the file.")
     surveying = param.Boolean(
         default=False, constant=True, doc="Whether all matrices are being computed."
@@ -60,18 +61,18 @@ class AdapterExplorer(LoraExplorer):
         self,
         source: str | os.PathLike[str] | Source | Survey,
         *,
-        called: str | None = None,
+        called: str | tuple[str, str] | None = None,
         **params: Any,
     ) -> None:
         self._leaves = Event()
-        self._plan: dict[str, Any] = {}  # of an adapter
         self._survey = (
             source if isinstance(source, Survey) else Survey(source, params.get("max_rank"))
         )
         self._notes = list(self.source.notes)
+        self._called = (called,) if isinstance(called, str) else called or self._paths()
+        self._plan: dict[str, Any] = unplanned(self.source)
         if self.source.is_adapter:
             self._survey.run()
-            self._make_plans(called or str(self.source.path))
         self._shown: dict[str, Opened] = dict(self._survey.known)
         if self._shown:
             super().__init__(**params)
@@ -79,6 +80,9 @@ class AdapterExplorer(LoraExplorer):
             first = self._first()
             floor = first.rounding_error()
             super().__init__(first.read(), name=listing.name_of(first), floor=floor, **params)
+
+    def _paths(self) -> tuple[str, ...]:
+        return tuple(str(file.path) for file in (self.source.base, self.source) if file)
 
     def _first(self) -> Entry:
         """Return the matrix to begin with: of a layer, not an embedding as large as all layers."""
@@ -162,6 +166,7 @@ class AdapterExplorer(LoraExplorer):
 
         try:
             self._survey.run(progress, self._leaves.is_set)
+            self._make_plans()
         except (OSError, ValueError) as error:
             tell(partial(self._surveyed, False, str(error)))
         else:
@@ -169,14 +174,17 @@ class AdapterExplorer(LoraExplorer):
 
     def _surveyed(self, running: bool, failure: str = "") -> None:
         with self._lock, param.edit_constant(self):
-            rows = listing.rows(self.source, self._known())
-            self.param.update(index=rows, surveying=running, notice=failure or self.notice)
+            notice = failure or self.notice
+            self.param.update(surveying=running, notice=notice, **self._file_state())
 
     def _keep(self) -> None:
-        """Keep what was computed of the matrix that another one is to replace."""
-        if self._given is not None and self._given.finished and not self._given.failure:
-            self._survey.keep(self._given)
-            self._shown[self._given.name] = self._survey.known[self._given.name]
+        """Keep what was computed of the matrix that was given."""
+        given, known = self._given, self._survey.known
+        if given is None or not given.finished or given.failure:
+            return
+        if given.name not in known or known[given.name].spectrum is not given.spectrum:
+            self._survey.keep(given)
+        self._shown[given.name] = self._survey.known[given.name]
 
     def _show(self, name: str) -> None:
         """Put on the page what is known of a matrix."""
@@ -185,11 +193,15 @@ class AdapterExplorer(LoraExplorer):
             targets = {**self.targets, name: self._shown[name].page()}
             self.param.update(targets=targets, target=name)
 
-    def _make_plans(self, called: str) -> None:
+    def _make_plans(self) -> None:
+        """Plan what to cut as soon as all matrices are known."""
+        if not self._survey.complete or self._plan.keys() != {"verb"}:
+            return
         try:
-            self._plan = self._survey.plans(called)
+            self._plan = self._survey.plans(self._called)
         except ValueError as error:
-            self._notes.append(f"it cannot be resized: {error}")
+            self._notes = [*self._notes, f"it cannot be {DONE[self._plan['verb']]}: {error}"]
+            self._plan = {}
 
     def _offered(self) -> dict[str, Opened]:
         return self._shown or super()._offered()
@@ -201,6 +213,8 @@ class AdapterExplorer(LoraExplorer):
         return {**self._survey.known, **self._opened}
 
     def _file_state(self) -> dict[str, Any]:
+        self._keep()
+        self._make_plans()
         return {
             "index": listing.rows(self.source, self._known()),
             "plans": self._plan,
@@ -211,7 +225,7 @@ class AdapterExplorer(LoraExplorer):
         super()._grow(opened)
         if opened.finished:
             with param.edit_constant(self):
-                self.index = listing.rows(self.source, self._known())
+                self.param.update(**self._file_state())
 
     def _page(self) -> dict[str, Any]:
         places = listing.places(self.source)

@@ -36,7 +36,8 @@ def views(
         return _gallery(tensor, base, **options)
     found = open_source(source) if base is None else difference(base, source)
     title = Path(source).name if base is None else f"{Path(source).name} − {Path(base).name}"
-    made = views_of(found, tensor, title=title, called=source, **options)
+    called = source if base is None else (base, source)
+    made = views_of(found, tensor, title=title, called=called, **options)
     if made.survey and (every or found.is_adapter):
         with reporting(source) as progress:
             made.survey.run(progress)

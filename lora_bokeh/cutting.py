@@ -107,7 +107,7 @@ def decompose(entry: Entry, choice: Choice, spool: Spool | None = None) -> Decom
     SourceError, ValueError
         The entry cannot be read or is not finite.
     """
-    most = _most(entry, choice)
+    most = largest_rank(entry, choice)
     asks_rule = choice.rule is not None and choice.wanted(str(entry.name)) is None
     first = min(most, FIRST_RANKS) if asks_rule and entry.rank is None else most
     steps = _started(entry, first, spool is not None)
@@ -120,7 +120,7 @@ def decompose(entry: Entry, choice: Choice, spool: Spool | None = None) -> Decom
 
 
 def decomposed(entry: Entry, spectrum: Spectrum, choice: Choice) -> Decomposed:
-    """Return what :func:`decompose` does for a pair whose spectrum is known, without factors."""
+    """Return what :func:`decompose` does where the spectrum is known, without factors."""
     asks_rule = choice.rule is not None and choice.wanted(str(entry.name)) is None
     by_rule = choice.by_rule(spectrum, entry.rounding_error).upper if asks_rule else 0
     return Decomposed(entry, _ranked(entry, spectrum, choice, by_rule))
@@ -129,12 +129,12 @@ def decomposed(entry: Entry, spectrum: Spectrum, choice: Choice) -> Decomposed:
 def _ranked(entry: Entry, spectrum: Spectrum, choice: Choice, by_rule: int) -> Ranked:
     """Return the bounds of a matrix's rank; one that tuning did not change may go."""
     stays = entry.kind == "pair" or spectrum.frobenius_norm > 0
-    most = min(_most(entry, choice), len(spectrum.s)) if stays else 0
+    most = min(largest_rank(entry, choice), len(spectrum.s)) if stays else 0
     return Ranked(str(entry.name), spectrum, int(stays and choice.budget is None), most, by_rule)
 
 
-def _most(entry: Entry, choice: Choice) -> int:
-    """Return the largest rank that will be asked for."""
+def largest_rank(entry: Entry, choice: Choice) -> int:
+    """Return the largest rank that a choice asks of a matrix."""
     wanted = choice.wanted(str(entry.name))
     own = entry.rank or wanted or choice.max_rank or MOST_OF_DENSE
     limits = [limit for limit in (wanted, choice.max_rank) if limit is not None]

@@ -19,7 +19,7 @@ from lora_bokeh.formats.folder import inside
 from lora_bokeh.formats.jsons import read_object
 from lora_bokeh.formats.new_pair import NewPair
 from lora_bokeh.formats.source import Entry, Source
-from lora_bokeh.formats.stored import SourceError, Stored
+from lora_bokeh.formats.stored import SourceError
 from lora_bokeh.formats.text import listing
 from lora_bokeh.kept import STATE, changed, kept_whole
 from lora_bokeh.loaders import difference
@@ -108,23 +108,58 @@ def extract(  # noqa: PLR0913 - all but three are by keyword
         Nothing matches, or the choice does not fit it.
     """
     delta = difference(base, tuned, parts.include or None, parts.exclude or None)
-    model = _model(base, tuned)
-    entries = [module for e in delta.entries if (module := _as_module(e, model))]
-    if not entries:
-        raise SourceError(tuned.path, "none of the matrices that were compared is named ….weight")
-    how = How(form, dtype or usual_dtype(entries))
-    matrices = decompose_all(entries, choice, spool, progress)
+    work = Extracting.of(delta, base, form, dtype)
+    matrices = decompose_all(work.entries, choice, spool, progress)
     if not any(matrix.ranked.most for matrix in matrices):
         raise SourceError(tuned.path, f"its matrices are those of {base.path}: nothing to extract")
-    used = {key for entry in entries for key in entry.keys}
+    used = {key for entry in work.entries for key in entry.keys}
     others = (name for name in delta.tensors if name not in used and parts.wants(name))
     rest = changed(others, base, delta)
-    notes = _notes(delta, matrices, rest, parts, how)
-    before = Before(delta, sum(entry.nbytes for entry in entries), notes)
+    notes = _notes(delta, matrices, rest, parts, work.how)
     kept = rest if parts.save_modules else []
-    return assemble(
-        before, matrices, choice, how, partial(_adapter, model, delta.tensors, kept, how)
-    )
+    make = partial(work.adapter, kept=kept)
+    return assemble(Before(delta, work.nbytes, notes), matrices, choice, work.how, make)
+
+
+class Extracting(NamedTuple):
+    """What of an extraction does not depend on the ranks; a :class:`lora_bokeh.planner.Work`."""
+
+    delta: Source
+    model: Model
+    entries: Sequence[Entry]
+    how: How
+
+    @classmethod
+    def of(
+        cls, delta: Source, base: Source, form: str = "peft", dtype: str | None = None
+    ) -> Extracting:
+        """Look at a difference and the checkpoint it starts from; errors as of :func:`extract`."""
+        model = _model(base, delta)
+        entries = [module for e in delta.entries if (module := _as_module(e, model))]
+        if not entries:
+            why = "none of the matrices that were compared is named ….weight"
+            raise SourceError(delta.path, why)
+        return cls(delta, model, entries, How(form, dtype or usual_dtype(entries)))
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the tuned matrices."""
+        return sum(entry.nbytes for entry in self.entries)
+
+    def check(self, _choice: Choice) -> None:
+        """Refuse nothing: any matrix may be left out."""
+
+    def bounded(self, matrices: Sequence[Decomposed]) -> list[Decomposed]:
+        """Return the matrices: none has to stay within a budget."""
+        return list(matrices)
+
+    def adapter(self, pairs: list[NewPair], kept: Sequence[str] = ()) -> NewAdapter:
+        """Return the adapter with what is kept whole beside its pairs."""
+        if self.how.form == "kohya":
+            prefixed = [pair._replace(name=self.model.kohya_prefix + pair.name) for pair in pairs]
+            return NewAdapter(prefixed, [], {}, {}, by_name=True)
+        others, saved = kept_whole(kept, self.delta.tensors, {pair.name for pair in pairs})
+        return NewAdapter(pairs, others, self.model.fields() | saved, {}, by_name=True)
 
 
 class Model(NamedTuple):
@@ -187,16 +222,6 @@ def _as_module(entry: Entry, model: Model) -> Entry | None:
     if model.conv1d and not turned:
         return None
     return replace(entry, name=module, embedding=embedding, fan_in_fan_out=turned)
-
-
-def _adapter(model: Model, tensors: Mapping[str, Stored], kept: Sequence[str], how: How,
-             pairs: list[NewPair]) -> NewAdapter:  # fmt: skip
-    """Return the adapter with what is kept whole beside its pairs."""
-    if how.form == "kohya":
-        prefixed = [pair._replace(name=model.kohya_prefix + pair.name) for pair in pairs]
-        return NewAdapter(prefixed, [], {}, {}, by_name=True)
-    others, saved = kept_whole(kept, tensors, {pair.name for pair in pairs})
-    return NewAdapter(pairs, others, model.fields() | saved, {}, by_name=True)
 
 
 def _notes(

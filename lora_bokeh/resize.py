@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from lora_bokeh.beside import carried_over, with_company
-from lora_bokeh.cutting import Cut, Decomposed, cut, decompose, decomposed, new_pair
+from lora_bokeh.cutting import Cut, Decomposed, cut, decompose, new_pair
 from lora_bokeh.formats.new_pair import NewPair
 from lora_bokeh.formats.source import Entry, Source
 from lora_bokeh.formats.stored import SourceError
@@ -16,7 +16,6 @@ from lora_bokeh.formats.write_peft import check_plain
 from lora_bokeh.formats.write_safetensors import NewTensor, np_dtype
 from lora_bokeh.forms import DTYPES
 from lora_bokeh.ranks import Choice, Chosen, choose_ranks
-from lora_bokeh.spectrum import Spectrum
 from lora_bokeh.spool import Spool
 from lora_bokeh.writers import NewAdapter
 
@@ -140,67 +139,14 @@ def resize(  # noqa: PLR0913 - all but two are by keyword
     SourceError, ValueError
         Not an adapter, or one whose ΔW is more than its pairs; the choice does not fit it.
     """
-    work = _Resizing.of(source, form, dtype)
-    _check_kept(choice, work.tied)
+    work = Resizing.of(source, form, dtype)
+    work.check(choice)
     matrices = decompose_all(source.entries, choice, spool, progress)
     return assemble(work.before, work.bounded(matrices), choice, work.how, work.adapter)
 
 
-class Plan(NamedTuple):
-    """What a choice comes to: the rank of each pair, and the bytes of the file."""
-
-    ranks: tuple[int, ...]
-    nbytes: int
-
-
-class Planner:
-    """Tell what :func:`resize` would do with an adapter whose spectra are known.
-
-    Parameters
-    ----------
-    source : Source
-        The adapter.
-    spectra : sequence of Spectrum
-        Of each of its pairs, as far as they are not zero.
-
-    Attributes
-    ----------
-    form : {"peft", "kohya"}
-        The format it would be written in.
-    nbytes : int
-        Of the file as it is.
-
-    Raises
-    ------
-    SourceError, ValueError
-        As :func:`resize` does.
-    """
-
-    def __init__(self, source: Source, spectra: Sequence[Spectrum]) -> None:
-        self._work = _Resizing.of(source, None, None)
-        self._spectra = spectra
-        self.form, self.nbytes = self._work.how.form, self._work.before.nbytes
-
-    def plan(self, choice: Choice) -> Plan:
-        """Return the ranks and the bytes.
-
-        Raises
-        ------
-        ValueError
-            The choice does not fit the adapter.
-        """
-        work = self._work
-        _check_kept(choice, work.tied)
-        pairs = zip(work.before.source.entries, self._spectra, strict=True)
-        matrices = work.bounded([decomposed(entry, s, choice) for entry, s in pairs])
-        chosen = _chosen(matrices, choice, work.how, work.adapter)
-        return Plan(
-            chosen.ranks, _with_ranks(matrices, chosen.ranks, work.adapter).nbytes(*work.how)
-        )
-
-
-class _Resizing(NamedTuple):
-    """What of a resize does not depend on the ranks."""
+class Resizing(NamedTuple):
+    """What of a resize does not depend on the ranks; a :class:`lora_bokeh.planner.Work`."""
 
     before: Before
     how: How
@@ -208,7 +154,8 @@ class _Resizing(NamedTuple):
     others: list[NewTensor]
 
     @classmethod
-    def of(cls, source: Source, form: str | None, dtype: str | None) -> _Resizing:
+    def of(cls, source: Source, form: str | None = None, dtype: str | None = None) -> Resizing:
+        """Look at an adapter; errors as of :func:`resize`."""
         if not source.is_adapter:
             raise SourceError(
                 source.path,
@@ -221,11 +168,31 @@ class _Resizing(NamedTuple):
         before = Before(source, source.path.stat().st_size, (*source.notes, *left_out))
         return cls(before, how, with_company(source), others)
 
+    @property
+    def entries(self) -> Sequence[Entry]:
+        """Its pairs."""
+        return self.before.source.entries
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the file as it is."""
+        return self.before.nbytes
+
+    def check(self, choice: Choice) -> None:
+        """Refuse to leave out a pair of which more is stored."""
+        for name in sorted(self.tied):
+            if choice.named(name) == 0:
+                raise ValueError(
+                    f"{name!r} has DoRA magnitudes or a bias beside its pair and cannot be left "
+                    "out; its least rank is 1"
+                )
+
     def bounded(self, matrices: Sequence[Decomposed]) -> list[Decomposed]:
         """Keep within any budget the pairs of which more is stored."""
         return [_kept(m) if m.entry.name in self.tied else m for m in matrices]
 
     def adapter(self, pairs: list[NewPair]) -> NewAdapter:
+        """Return the adapter of the pairs that stay."""
         return _adapter(self.before.source, self.others, pairs)
 
 
@@ -284,27 +251,28 @@ def assemble(
         No pair stays.
     """
     size = np_dtype(how.dtype).itemsize
-    chosen = _chosen(matrices, choice, how, make)
-    adapter = _with_ranks(matrices, chosen.ranks, make)
+    chosen = chosen_of(matrices, choice, how, make)
+    adapter = with_ranks(matrices, chosen.ranks, make)
     cuts = tuple(cut(m, r, how.dtype, size) for m, r in zip(matrices, chosen.ranks, strict=True))
     before = before._replace(notes=(*before.notes, *_short(matrices, chosen)))
     return Result(before, adapter, how, cuts, chosen, adapter.nbytes(*how))
 
 
-def _chosen(matrices: Sequence[Decomposed], choice: Choice, how: How, make: Make) -> Chosen:
+def chosen_of(matrices: Sequence[Decomposed], choice: Choice, how: How, make: Make) -> Chosen:
     """Choose the ranks; a budget in bytes is for the whole file."""
     chosen = choose_ranks(
         choice,
         [m.ranked for m in matrices],
         np_dtype(how.dtype).itemsize,
-        lambda ranks: _with_ranks(matrices, ranks, make).nbytes(*how),
+        lambda ranks: with_ranks(matrices, ranks, make).nbytes(*how),
     )
     if not any(chosen.ranks):
         raise ValueError("no matrix is given a rank, so there is no adapter to write")
     return chosen
 
 
-def _with_ranks(matrices: Sequence[Decomposed], ranks: Sequence[int], make: Make) -> NewAdapter:
+def with_ranks(matrices: Sequence[Decomposed], ranks: Sequence[int], make: Make) -> NewAdapter:
+    """Return the adapter of the matrices that are given a rank."""
     return make([new_pair(m, r) for m, r in zip(matrices, ranks, strict=True) if r])
 
 
@@ -322,12 +290,3 @@ def _adapter(source: Source, others: list[NewTensor], pairs: list[NewPair]) -> N
     )
     config = source.config if of_peft else {}
     return NewAdapter(pairs, others, config, {} if of_peft else source.config, not same)
-
-
-def _check_kept(choice: Choice, tied: set[str]) -> None:
-    for name in sorted(tied):
-        if choice.named(name) == 0:
-            raise ValueError(
-                f"{name!r} has DoRA magnitudes or a bias beside its pair and cannot be left out; "
-                "its least rank is 1"
-            )

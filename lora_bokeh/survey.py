@@ -104,7 +104,7 @@ class Survey:
             raise SourceError(self.source.path, "it holds no matrix")
         self.max_rank = max_rank
         self._known: dict[str, Kept] = {}
-        self._plans: dict[str, dict[str, Any]] = {}
+        self._plans: dict[tuple[str, ...], dict[str, Any]] = {}
         self._lock = Lock()
         ranks = sum(e.rank or min(max_rank or DEFAULT_RANK, *e.shape) for e in self.source.entries)
         self._side = side_for(ranks, fewest=SMALL_SIDE)
@@ -114,18 +114,23 @@ class Survey:
         """The matrices that are computed, in the order of the source."""
         return {name: self._known[name] for name in self.entries if name in self._known}
 
-    def plans(self, called: str) -> dict[str, Any]:
-        """Return the resize plans of an adapter all of whose pairs are known.
+    @property
+    def complete(self) -> bool:
+        """Whether all matrices are computed."""
+        return len(self._known) == len(self.entries)
+
+    def plans(self, called: tuple[str, ...]) -> dict[str, Any]:
+        """Return the plans of a file all of whose matrices are known.
 
         Parameters
         ----------
-        called : str
-            What the command line calls it.
+        called : tuple of str
+            What the command line calls it, see :func:`lora_bokeh.plans.plans`.
 
         Raises
         ------
         ValueError
-            It cannot be resized.
+            No adapter can be made of it.
         """
         if called not in self._plans:
             spectra = [kept.spectrum for kept in self.known.values()]

@@ -39,7 +39,7 @@ def views_of(
     tensor: str | None = None,
     *,
     title: str | None = None,
-    called: str | None = None,
+    called: str | tuple[str, str] | None = None,
     max_rank: int | None = None,
     **params: Any,
 ) -> Views:
@@ -53,8 +53,8 @@ def views_of(
         Which matrix or LoRA module. Default: all of them, in a list, or the only one.
     title : str, optional
         What the page calls the file. Default: its name.
-    called : str, optional
-        What the commands on the page call it. Default: its path.
+    called : str or (str, str), optional
+        What the commands on the page call it; a difference, base and tuned. Default: paths.
     max_rank : int, optional
         How many singular values of a matrix to compute at most, see :func:`lora_bokeh.spectrum`.
     **params

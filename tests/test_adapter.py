@@ -113,18 +113,61 @@ def test_command_on_the_page_gives_the_ranks_and_bytes_on_the_page(adapter, tmp_
         change = {"kohya": as_kohya, "pairs": as_pairs}[form]
         path = tmp_path / f"an {form}.safetensors"
         save_file(change(tensors), path)
-    view = AdapterExplorer(path)
-    names = [row["name"] for row in view.index]
+    assert_commands_do_what_is_said(AdapterExplorer(path))
+
+
+def assert_commands_do_what_is_said(view: AdapterExplorer) -> None:
+    names = [row["name"].removesuffix(".weight") for row in view.index]
     for way in view.plans["ways"].values():
         columns = (way[key] for key in ("commands", "ranks", "bytes", "energy"))
         for command, ranks, size, energy in zip(*columns, strict=True):
             said = said_by(command)
-            assert dict(zip(names, ranks.tolist(), strict=True)) == {
-                cut["name"]: cut["rank"] for cut in said["matrices"]
-            }
+            cut = {matrix["name"]: matrix["rank"] for matrix in said["matrices"]}
+            given = dict(zip(names, ranks.tolist(), strict=True))
+            assert given == dict.fromkeys(names, 0) | cut
             assert size == said["total"]["nbytes"]
             assert energy == pytest.approx(said["total"]["captured_energy"], abs=1e-9)
     assert len(way["commands"]) > 10  # of the budgets
+
+
+@pytest.fixture
+def checkpoints(tmp_path):
+    """Base and tuned: two layers moved, one not, and a matrix that no adapter can have."""
+    rng = np.random.default_rng(0)
+    names = [*(f"layers.{i}.q_proj.weight" for i in range(3)), "table", "wte.weight"]
+    base = {name: rng.standard_normal((40, 30)).astype(np.float32) for name in names}
+    moves = {name: rng.standard_normal((40, 9)) @ rng.standard_normal((9, 30)) for name in names}
+    moves["layers.1.q_proj.weight"] *= 0
+    tuned = {name: (w + 0.01 * moves[name]).astype(np.float32) for name, w in base.items()}
+    for name, tensors in {"base": base, "tuned": tuned}.items():
+        save_file(tensors, tmp_path / f"{name}.safetensors")
+    return tmp_path / "base.safetensors", tmp_path / "tuned.safetensors"
+
+
+@pytest.mark.parametrize("max_rank", [None, 5])
+def test_command_on_the_page_of_a_difference_extracts_what_is_said(checkpoints, max_rank):
+    view = AdapterExplorer(difference(*checkpoints), max_rank=max_rank)
+    assert view.plans == {"verb": "extract"}  # until all matrices are known
+    view.read_all()
+    assert_commands_do_what_is_said(view)
+    *_, full = view.plans["ways"]["rank"]["ranks"]
+    most = max_rank or 30
+    assert full.tolist() == [most, 0, most, 0, most]
+
+
+def test_difference_is_planned_when_its_matrices_were_chosen_one_by_one(checkpoints):
+    view = AdapterExplorer(difference(*checkpoints), called=("a base", "tuned"))
+    for row in view.index:
+        view.choose(row["name"])
+    commands = view.plans["ways"]["rank"]["commands"]
+    assert commands[0] == "lora-bokeh extract 'a base' tuned -o extracted --rank 1"
+
+
+def test_difference_in_which_nothing_moved_says_that_nothing_can_be_extracted(checkpoints):
+    view = AdapterExplorer(difference(checkpoints[0], checkpoints[0]))
+    view.read_all()
+    assert view.plans == {}
+    assert any(note.startswith("it cannot be extracted: ") for note in view.notes)
 
 
 def as_kohya(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

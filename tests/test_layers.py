@@ -31,8 +31,8 @@ LAYERS = {
         *("gram_schmidt", "forecast", "descent", "eckart_young", "training", "milestones"),
         "training_grid",
         *("presets", "trainable", "starts"),
-        *("writers", "ranks", "cutting", "beside", "resize", "kept", "extract", "card"),
-        "saving",
+        *("writers", "ranks", "cutting", "beside", "resize", "kept", "extract", "planner"),
+        *("card", "saving"),
     ],
     "L2": [
         "assets",

@@ -49,6 +49,7 @@ def difference(
         leftovers,
         tuned.config,
         tuned.tensors,
+        base,
     )
 
 

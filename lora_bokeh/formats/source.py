@@ -113,6 +113,8 @@ class Source:
         ``adapter_config.json``, or the file's metadata.
     tensors : mapping of str to Stored
         Every tensor of the file, to be read as it is; under None where the file has no names.
+    base : Source or None
+        Of a difference what it starts from.
     """
 
     path: Path
@@ -122,6 +124,7 @@ class Source:
     leftovers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     config: Mapping[str, Any] = field(default_factory=dict)
     tensors: Mapping[Any, Stored] = field(default_factory=dict, repr=False)
+    base: Source | None = field(default=None, repr=False)
 
     @property
     def is_adapter(self) -> bool:

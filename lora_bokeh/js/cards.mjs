@@ -2,7 +2,7 @@ import { situation } from "./arithmetic.mjs";
 import { CurveView } from "./curve.mjs";
 import { FactorsView } from "./factors.mjs";
 import { mapTitles } from "./inside.mjs";
-import { MapView } from "./map.mjs";
+import { MapView, mapRanks } from "./map.mjs";
 import { figureCard } from "./panels.mjs";
 import { saveMenu } from "./save.mjs";
 import { curveTables } from "./table.mjs";
@@ -12,18 +12,25 @@ import { pictureWords } from "./wording.mjs";
 const ARRANGE = {
   factors: (figure, data) => new FactorsView(figure).show(situation(data), { texture: data.texture, showFull: data.show_full_matrix, transition: null }),
   curve: (figure, data) => new CurveView(figure).show(situation(data), { transition: null }),
-  map: (figure, data) => new MapView(figure).show(data),
 };
 
 /** The card of one of an explorer's figures, with the menu that saves it. */
 export function cardOf(kind, heading, model, data, say) {
   if (!model[kind]) return null;
-  const ofMatrix = () => pictureWords(situation(data), kind, heading, model.factors ? "ΔW" : "W");
-  const ofFile = () => ({ parts: [heading], title: [heading, `${data.index.length} matrices`] });
-  const words = kind === "map" ? ofFile : ofMatrix;
+  const words = () => pictureWords(situation(data), kind, heading, model.factors ? "ΔW" : "W");
   const describe = () => ({ ...words(), arrange: (figure) => ARRANGE[kind](figure, data) });
   const tables = kind === "curve" ? curveTables(() => situation(data).curve) : {};
   return figureCard(kind, heading, model.get_child(kind), saveMenu(model[kind], heading, describe, { tables, say }));
+}
+
+/** The card of the map by layer and module, headed by what it shows: ranks kept, or needed. */
+export function mapCard(model, data, say) {
+  if (!model.map) return null;
+  const heading = () => `${mapRanks([], [], Boolean(data.plans.ways)).title}, by layer and module`;
+  const arrange = (figure) => new MapView(figure).show(data);
+  const describe = () => ({ parts: [heading()], title: [heading(), `${data.index.length} matrices`], arrange });
+  const { element, rename } = figureCard("map", heading(), model.get_child("map"), saveMenu(model.map, "Ranks by layer and module", describe, { say }));
+  return { element, show: () => rename(heading()) };
 }
 
 const MAPS = { "map-w": "the matrix", "map-r": "its approximation", "map-error": "the error", "map-b": "B", "map-a": "A" };

@@ -18,7 +18,7 @@ export const COLUMNS = [
   { title: "99 %", key: (row) => row.needs[2], text: (row) => number(row.needs[2]), hint: "rank for 99 % of the energy" },
   { title: "stable", key: (row) => row.stable, text: (row) => (row.stable === null ? "–" : row.stable.toFixed(1)), hint: "stable rank ‖W‖²_F/σ₁²" },
   { title: "floor", key: (row) => row.above?.[0], text: (row) => lowerBound(row.above), hint: "rank above the rounding floor", optional: true },
-  { title: "plan", key: (row) => row.planned, text: (row) => number(row.planned), hint: "rank that the resize plan keeps", optional: true },
+  { title: "plan", key: (row) => row.planned, text: (row) => number(row.planned), hint: "rank that the plan below keeps", optional: true },
 ];
 
 /** Text is compared by its words and numbers ("layer.10" after "layer.9"); unknowns come last. */

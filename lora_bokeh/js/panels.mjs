@@ -71,7 +71,9 @@ export function figureCard(kind, title, figure, save = null) {
   const plot = h("div", { class: "plot" }, figure);
   const norm = h("p", { class: "norm" });
   const parts = kind === "curve" ? [norm, plot] : [plot];
-  const element = h("section", { class: `card ${kind}`, "aria-label": title }, h("div", { class: "title" }, h("h2", {}, title), save), ...parts);
+  const heading = h("h2", {}, title);
+  const element = h("section", { class: `card ${kind}`, "aria-label": title }, h("div", { class: "title" }, heading, save), ...parts);
   const show = ({ metric }, symbol) => norm.replaceChildren(...math(...normOf(metric, symbol)));
-  return { element, show };
+  const rename = (text) => { setText(heading, text); element.setAttribute("aria-label", text); };
+  return { element, show, rename };
 }

@@ -1,7 +1,11 @@
 import { formatBytes, formatPercent } from "./format.mjs";
 import { h, setText } from "./dom.mjs";
 
-// The resize panel. Every plan was computed in Python; here one is looked up.
+// The panel to resize an adapter, or to extract one. Every plan was computed in Python; here one is
+// looked up.
+
+const TITLES = { resize: "Resize: which ranks, what they keep", extract: "Extract an adapter: which ranks, what they keep" };
+const UNPLANNED = "Compute all matrices, in the list above: then this shows the bytes and the energy of an adapter of any ranks, and the command that writes it.";
 
 /** The plan at a stop of one way of choosing ranks. */
 export function planAt(plans, way, stop) {
@@ -25,8 +29,9 @@ export function planPanel(group, onPlan) {
   const sentence = h("p", { class: "sentence", role: "note" });
   const command = h("code");
   const copy = h("button", { type: "button", onclick: () => navigator.clipboard?.writeText(command.textContent) }, "Copy");
-  const element = h("section", { class: "card plan", "aria-label": "resize" }, h("h2", {}, "Resize: which ranks, what they keep"),
-    h("div", { class: "ways" }, radios, range), sentence, h("div", { class: "command" }, command, copy));
+  const title = h("h2");
+  const choices = [h("div", { class: "ways" }, radios, range), h("div", { class: "command" }, command, copy)];
+  const element = h("section", { class: "card plan" }, title, choices[0], sentence, choices[1]);
   let way = null;
   const current = () => planAt(plans, way, stop[way]);
   const draw = () => {
@@ -46,9 +51,14 @@ export function planPanel(group, onPlan) {
     return h("label", {}, input, title);
   }));
   const show = (state) => {
-    element.hidden = !state.plans?.ways;
+    const { verb, ways } = state.plans;
+    element.hidden = !verb || !(ways || state.hosted);
     if (element.hidden || plans === state.plans) return;
     plans = state.plans;
+    element.setAttribute("aria-label", verb);
+    setText(title, TITLES[verb]);
+    for (const part of choices) part.hidden = !ways;
+    if (!ways) return setText(sentence, UNPLANNED);
     Object.keys(stop).forEach((name) => delete stop[name]);
     way = plans.first;
     stop[way] = plans.ways[way].start;

@@ -1,11 +1,11 @@
 import { clamp, situation } from "./arithmetic.mjs";
-import { cardOf, mapMenu } from "./cards.mjs";
+import { cardOf, mapCard, mapMenu } from "./cards.mjs";
 import { metricRadios, rankSlider, sizeSlider, targetChooser } from "./controls.mjs";
 import { h } from "./dom.mjs";
 import { keepGrowing } from "./growing.mjs";
 import { indexPanel } from "./index.mjs";
 import { insidePanel } from "./inside.mjs";
-import { mapRanks, matrixAt } from "./map.mjs";
+import { matrixAt } from "./map.mjs";
 import { headPanel, progressPanel, readoutPanel } from "./panels.mjs";
 import { keepHistory } from "./keeping.mjs";
 import { POSITIVE, WHOLE, among } from "./link.mjs";
@@ -64,7 +64,7 @@ function build(model, data) {
     factors: cardOf("factors", "The update and its factors, to scale", model, data, said.say),
     curve: cardOf("curve", "Reconstruction residual by rank", model, data, said.say),
     index: indexPanel((name) => choose(data, name), () => { model.surveys += 1; }),
-    map: cardOf("map", `${mapRanks([], [], Boolean(model.plans.ways)).title}, by layer and module`, model, data, said.say),
+    map: mapCard(model, data, said.say),
     plan: planPanel(`plan-${++instances}`, (kept) => data.setv({ kept }, { sync: false })),
     inside: model.inside?.length ? insidePanel(model, model.get_child("inside"), (figure) => mapMenu(figure, model, data, said.say)) : null,
     readout: readoutPanel(),
@@ -95,6 +95,7 @@ function show(parts, model) {
   parts.readout.show(now, { showCounts: Boolean(parts.factors), alpha: model.alpha });
   parts.progress.show(model);
   parts.plan.show(model);
+  parts.map?.show();
   parts.index.show(model, model.kept);
   parts.index.element.hidden = !model.index.length;
   parts.rules.show(now, model);

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
+import shlex
 
 import ml_dtypes
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from playwright.sync_api import expect
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
 
 from lora_bokeh import save_html
 from lora_bokeh.adapter import AdapterExplorer
 from lora_bokeh.assets import bundle
+from lora_bokeh.cli import main
 from lora_bokeh.loaders import difference
 from lora_bokeh.views import view_of
 from tests.browser.explorer_page import ExplorerPage
@@ -148,6 +151,41 @@ def test_served_page_computes_all_when_asked(delta, serve_view, open_tab):
         assert [int(rows[entry.name][i]) for i in (1, 2, 3, 5)] == needs(entry)
     explorer.root.get_by_role("button", name=delta.entries[1].name).click()
     expect(explorer.root.get_by_text(f"{delta.entries[1].name} · 96 × 64")).to_be_visible()
+
+
+def test_command_that_the_page_shows_writes_what_it_says(
+    delta, serve_view, open_tab, tmp_path, monkeypatch
+):
+    explorer = ExplorerPage(open_tab(serve_view(lambda: AdapterExplorer(delta))).page)
+    plan = explorer.root.get_by_role("region", name="extract")
+    expect(plan.get_by_text("Compute all matrices")).to_be_visible()
+    expect(plan.get_by_role("slider")).to_be_hidden()
+    explorer.root.get_by_role("button", name="Compute all").click()
+    plan.get_by_role("radio", name="one rank").check()
+    plan.get_by_role("slider", name="plan").press("Home")
+    plan.get_by_role("slider", name="plan").press("ArrowRight")
+    expect(explorer.root.get_by_role("region", name="Rank kept, by layer")).to_be_visible()
+    cells = explorer.root.get_by_role("region", name="matrices").locator("tbody tr td:last-child")
+    assert cells.all_inner_texts() == ["2"] * LAYERS
+    said = plan.get_by_text("rank 2: ").inner_text()
+    monkeypatch.chdir(tmp_path)
+    program, *arguments = shlex.split(plan.locator("code").inner_text())
+    done = CliRunner().invoke(main, arguments)
+    assert (program, done.exit_code) == ("lora-bokeh", 0), done.output
+    written = tmp_path / "extracted" / "adapter_model.safetensors"
+    assert f": {written.stat().st_size / 1000:.2f} kB (" in said
+    assert f", {100 * captured(written, delta):.1f} % of the energy retained" in said
+
+
+def captured(adapter, delta) -> float:
+    """Return 1 − ‖ΔW − B·A‖²/‖ΔW‖² over all matrices, from the file, in float64."""
+    tensors, full, left = load_file(adapter), 0.0, 0.0
+    for entry in delta.entries:
+        key = f"base_model.model.{entry.name.removesuffix('.weight')}"
+        B, A = (tensors[f"{key}.lora_{x}.weight"].astype(float) for x in "BA")
+        w = entry.read().astype(float)
+        full, left = full + np.sum(w**2), left + np.sum((w - B @ A) ** 2)
+    return 1 - left / full
 
 
 def test_command_serves_a_difference(delta, serve_command, open_tab):
