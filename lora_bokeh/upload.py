@@ -21,7 +21,7 @@ class BoundedDropper(FileDropper):
     """
 
     limit = param.Integer(default=LIMIT, bounds=(1, None), doc="Bytes that a file may have.")
-    refused = param.String(default="", doc="Name of the last file that was too large.")
+    refused = param.String(default="", doc="Why the last file was refused, in a sentence.")
 
     _rename = {"limit": None, "refused": None}  # noqa: RUF012 - these two stay in Python
 
@@ -30,17 +30,22 @@ class BoundedDropper(FileDropper):
         name = data["name"]
         if event.event_name == "delete_event":
             self._file_buffer.pop(name, None)
-        elif not self._admits(name, data):
+        elif data["chunk"] > 1 and name not in self._file_buffer:
+            return  # its first chunks were refused
+        elif why := self._obstacle(name, data):
             self._file_buffer.pop(name, None)
-            self.refused = name
+            self.refused = f"{name}: {why}"
             return
         super()._process_event(event)
 
-    def _admits(self, name: str, data: dict[str, Any]) -> bool:
-        if data["chunk"] > 1 and name not in self._file_buffer:
-            return False  # its first chunks were refused
+    def _obstacle(self, name: str, data: dict[str, Any]) -> str:
+        """Say why a chunk is not taken; nothing where it is."""
         arrived = 0 if data["chunk"] == 1 else sum(map(len, self._file_buffer[name]))
-        return len(self._file_buffer) <= MOST_FILES and arrived + len(data["data"]) <= self.limit
+        if arrived + len(data["data"]) > self.limit:
+            return f"larger than {self.limit >> 20} MiB; open it from the command line"
+        if len(self._file_buffer.keys() | {name}) > MOST_FILES:
+            return "more files than an adapter and its configuration; drop one at a time"
+        return ""
 
 
 def take(dropper: FileDropper, folder: Path) -> list[Path]:

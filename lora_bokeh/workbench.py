@@ -8,13 +8,25 @@ from typing import Any
 
 import panel as pn
 import param
+from panel.custom import JSComponent
 
-from lora_bokeh.assets import stylesheet
+from lora_bokeh.adapter import AdapterExplorer
+from lora_bokeh.assets import bundle, stylesheet
 from lora_bokeh.explorer import LoraExplorer
-from lora_bokeh.upload import LIMIT, BoundedDropper, take
+from lora_bokeh.formats.text import count
+from lora_bokeh.upload import BoundedDropper, take
 from lora_bokeh.views import view_of
 
 CONFIGURATION = "adapter_config.json"
+
+
+class Message(JSComponent):
+    """A sentence that is seen, and said by a live region of the page."""
+
+    text = param.String(default="", doc="The sentence.")
+
+    _esm = bundle("message.mjs")
+    _stylesheets = [stylesheet("palette.css", "drop.css")]  # noqa: RUF012
 
 
 class Workbench(pn.viewable.Viewer):
@@ -41,11 +53,12 @@ class Workbench(pn.viewable.Viewer):
             css_classes=["dropper"],
         )
         self._dropper.param.watch(lambda _: self._take(), "value")
-        self._dropper.param.watch(lambda event: self._refuse(event.new), "refused")
+        # The same file may be refused twice, and another one opened in between.
+        self._dropper.param.watch(lambda event: self._say(event.new), "refused", onlychanged=False)
 
-    def _refuse(self, name: str) -> None:
-        if name:
-            self.message = f"{name}: larger than {LIMIT >> 20} MiB; open it from the command line"
+    def _say(self, text: str) -> None:
+        self.message = ""  # a live region says a sentence again only if it was gone
+        self.message = text
 
     def _take(self) -> None:
         """Open what was dropped; an adapter's configuration may come before or after it."""
@@ -53,7 +66,7 @@ class Workbench(pn.viewable.Viewer):
         for path in take(self._dropper, folder):
             files = [p for p in folder.iterdir() if p.name != CONFIGURATION]
             if path.name == CONFIGURATION and not files:
-                self.message = f"{path.name}: now drop the adapter that it belongs to"
+                self._say(f"{path.name}: now drop the adapter that it belongs to")
                 continue
             shown = files[0] if path.name == CONFIGURATION else path
             for other in files:
@@ -65,10 +78,11 @@ class Workbench(pn.viewable.Viewer):
         try:
             view = view_of(path, title=path.name, called=path.name)
         except (OSError, TypeError, ValueError) as error:
-            self.message = str(error).replace(f"{self._folder.name}/", "")
+            self._say(str(error).replace(f"{self._folder.name}/", ""))
             return
         self.view.stop()
-        self.param.update(view=view, message=f"{path.name} is open")
+        self.view = view
+        self._say(f"{path.name} is open: {_contents(view)}")
 
     def close(self) -> None:
         """End what is being computed and delete what was dropped."""
@@ -78,7 +92,7 @@ class Workbench(pn.viewable.Viewer):
     def __panel__(self) -> Any:
         if pn.state.curdoc is not None and pn.state.curdoc.session_context is not None:
             pn.state.curdoc.on_session_destroyed(lambda _: self.close())
-        note = pn.pane.Str(self.param.message, stylesheets=[self._style], css_classes=["message"])
+        note = Message(text=self.param.message, css_classes=["message"])
         drop = pn.Column(
             self._dropper,
             note,
@@ -88,3 +102,11 @@ class Workbench(pn.viewable.Viewer):
         )
         shown = pn.panel(pn.bind(lambda view: view, self.param.view), sizing_mode="stretch_width")
         return pn.Column(drop, shown, sizing_mode="stretch_width")
+
+
+def _contents(view: LoraExplorer) -> str:
+    """Say in a few words what a view shows."""
+    if isinstance(view, AdapterExplorer):
+        matrices = len(view.index)  # a file with one that is no pair has no list
+        return count(matrices, "LoRA pair") if view.source.is_adapter else f"{matrices} matrices"
+    return "a matrix of {} × {}".format(*view.spectrum.shape)

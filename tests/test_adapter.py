@@ -240,7 +240,7 @@ def test_dropped_file_is_opened_and_a_bad_one_is_said(adapter, tmp_path):
     assert "adapter_config.json" in bench.message  # which holds the scale, and comes next
     drop(bench._dropper, "adapter_config.json", (adapter / "adapter_config.json").read_bytes())
     assert [row["scale"] for row in bench.view.index] == [2.0] * 6
-    assert bench.message == "adapter_model.safetensors is open"
+    assert bench.message == "adapter_model.safetensors is open: 6 LoRA pairs"
     before = bench.view
     drop(bench._dropper, "notes.txt", b"hello")
     assert bench.view is before
@@ -255,7 +255,7 @@ def test_dropped_file_takes_the_place_of_the_last_one(tmp_path):
         shown = bench.view
         drop(bench._dropper, "model.safetensors", (tmp_path / "model.safetensors").read_bytes())
         assert bench.view is not shown
-        assert bench.view.spectrum.shape == (size, size)
+        assert bench.message == f"model.safetensors is open: a matrix of {size} × {size}"
         held.append(bench.view.target_matrix)
     np.testing.assert_array_equal(held[0], np.eye(3))
     bench.close()
@@ -266,9 +266,30 @@ def test_drop_is_bounded_whatever_the_browser_sends(tmp_path):
     drop(dropper, "large.npy", b"x" * 1001, chunk_size=300)
     assert dropper.value == {}
     assert dropper._file_buffer == {}
-    assert dropper.refused == "large.npy"
+    assert dropper.refused.startswith("large.npy: larger than")
     drop(dropper, "small.npy", b"x" * 1000, chunk_size=300)
     assert list(dropper.value) == ["small.npy"]
+
+
+def test_more_files_at_once_than_an_adapter_has_are_refused_one_by_one():
+    dropper = BoundedDropper()
+    for name in "abc":  # their first chunks of two
+        event = {"name": name, "chunk": 1, "total_chunks": 2, "data": b"x", "type": ""}
+        dropper._process_event(SimpleNamespace(event_name="upload_event", data=event))
+    assert dropper.refused.startswith("c: more files than")
+    assert list(dropper._file_buffer) == ["a", "b"]
+
+
+def test_refusal_is_said_again_after_another_file(tmp_path):
+    bench = Workbench()
+    np.save(tmp_path / "w.npy", np.eye(3))
+    bench._dropper.limit = 1000
+    for _ in range(2):
+        drop(bench._dropper, "large.npy", b"x" * 1001)
+        assert bench.message.startswith("large.npy: larger than")
+        drop(bench._dropper, "w.npy", (tmp_path / "w.npy").read_bytes())
+        assert bench.message == "w.npy is open: a matrix of 3 × 3"
+    bench.close()
 
 
 @pytest.mark.parametrize(

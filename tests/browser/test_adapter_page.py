@@ -134,10 +134,15 @@ def test_file_is_dropped_on_the_page(adapter, serve_command, open_tab, violation
     page = open_tab(address).page
     ExplorerPage(page)
     assert violations(page) == []
+    message = page.locator(".message").get_by_role("status")
+    expect(message).to_have_text("")
     page.locator("input[type=file]").set_input_files(adapter)
+    expect(message).to_have_text("pairs.safetensors is open: 12 LoRA pairs")
     expect(page.get_by_text("12 matrices")).to_be_visible()
-    page.locator("input[type=file]").set_input_files(Path(sys.executable).resolve())
-    expect(page.get_by_text("unknown kind of file")).to_be_visible()
+    python = Path(sys.executable).resolve()
+    page.locator("input[type=file]").set_input_files(python)
+    expect(message).to_contain_text(f"{python.name}: unknown kind of file")
+    assert violations(page) == []
     expect(page.get_by_text("12 matrices")).to_be_visible()
 
 
