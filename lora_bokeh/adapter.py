@@ -18,7 +18,7 @@ from lora_bokeh.formats.source import Entry, Source
 from lora_bokeh.heatmap import map_figure
 from lora_bokeh.opened import Opened
 from lora_bokeh.plans import DONE, unplanned
-from lora_bokeh.resize import Progress, silence
+from lora_bokeh.progress import Progress, silence
 from lora_bokeh.survey import Survey
 from lora_bokeh.view import pane
 from lora_bokeh.widgets import Component
@@ -121,7 +121,8 @@ class AdapterExplorer(LoraExplorer):
         Parameters
         ----------
         progress : callable, optional
-            Called when a matrix is done, with its name, how many are, and of how many.
+            Called before each matrix with its name, how many are done, and of how many; then once
+            without a name.
 
         Raises
         ------

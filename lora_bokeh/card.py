@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lora_bokeh.cutting import Cut
-from lora_bokeh.resize import Result
+from lora_bokeh.result import Result
 
 HEAD = "---\nlibrary_name: peft\ntags:\n- lora\n---\n"
 COLUMNS = ("module", "shape", "rank before", "rank", "energy kept", "residual", "bytes")

@@ -14,7 +14,7 @@ from lora_bokeh.cli_progress import reporting
 from lora_bokeh.formats.jsons import read_object
 from lora_bokeh.forms import FORMATS
 from lora_bokeh.ranks import Choice
-from lora_bokeh.resize import Result
+from lora_bokeh.result import Result
 from lora_bokeh.saving import save_made
 from lora_bokeh.writers import Place, check_place
 

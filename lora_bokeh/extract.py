@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from lora_bokeh.assembling import assemble, decompose_all, usual_dtype
 from lora_bokeh.cutting import Decomposed
 from lora_bokeh.formats.folder import inside
 from lora_bokeh.formats.jsons import read_object
@@ -23,17 +24,9 @@ from lora_bokeh.formats.stored import SourceError
 from lora_bokeh.formats.text import listing
 from lora_bokeh.kept import STATE, changed, kept_whole
 from lora_bokeh.loaders import difference
+from lora_bokeh.progress import Progress, silence
 from lora_bokeh.ranks import Choice
-from lora_bokeh.resize import (
-    Before,
-    How,
-    Progress,
-    Result,
-    assemble,
-    decompose_all,
-    silence,
-    usual_dtype,
-)
+from lora_bokeh.result import Before, How, Result
 from lora_bokeh.spool import Spool
 from lora_bokeh.writers import NewAdapter
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
+from lora_bokeh.assembling import chosen_of, with_ranks
 from lora_bokeh.cutting import Decomposed, decomposed, largest_rank
 from lora_bokeh.formats.new_pair import NewPair
 from lora_bokeh.formats.source import Entry
 from lora_bokeh.ranks import Choice
-from lora_bokeh.resize import How, chosen_of, with_ranks
+from lora_bokeh.result import How
 from lora_bokeh.spectrum import Spectrum
 from lora_bokeh.writers import NewAdapter
 

@@ -11,8 +11,10 @@ from lora_bokeh.card import card
 from lora_bokeh.extract import EVERYTHING, Parts, extract
 from lora_bokeh.formats.source import Source
 from lora_bokeh.loaders import open_source
+from lora_bokeh.progress import Progress, silence
 from lora_bokeh.ranks import Choice
-from lora_bokeh.resize import Progress, Result, resize, silence, usual_form
+from lora_bokeh.resize import resize, usual_form
+from lora_bokeh.result import Result
 from lora_bokeh.spool import Spool
 from lora_bokeh.writers import Place, check_place, write_adapter
 

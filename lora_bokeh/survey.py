@@ -14,7 +14,7 @@ from lora_bokeh.loaders import SourceError, open_source
 from lora_bokeh.opened import Opened
 from lora_bokeh.plans import plans
 from lora_bokeh.pooled import Region, side_for
-from lora_bokeh.resize import Progress, silence
+from lora_bokeh.progress import Progress, counted, silence
 from lora_bokeh.spectrum import Spectrum
 from lora_bokeh.steps import DEFAULT_RANK
 
@@ -166,7 +166,8 @@ class Survey:
         Parameters
         ----------
         progress : callable, optional
-            Called when a matrix is done, with its name, how many are, and of how many.
+            Called before each matrix with its name, how many are done, and of how many; then once
+            without a name.
         stop : callable, optional
             Asked before each matrix whether to go no further.
 
@@ -175,7 +176,7 @@ class Survey:
         SourceError
             As :meth:`read` does.
         """
-        for done, name in enumerate(self.entries, 1):
+        for name in counted(list(self.entries), str, progress):
             if stop():
                 return
             with PLACES, self._lock:
@@ -183,4 +184,3 @@ class Survey:
                     opened = self.read(name)
                     opened.finish()
                     self.keep(opened)
-            progress(name, done, len(self.entries))

@@ -26,12 +26,13 @@ LAYERS = {
         "_descent",
     ],
     "L1": [
-        *("products", "small", "krylov", "factored", "options", "power", "lapack", "steps"),
+        *("crew", "_products", "products", "small", "krylov", "gram_krylov", "factored", "options", "power", "lapack", "steps"),
         *("svd", "spectrum", "tails", "rule", "rules", "targets", "loaders", "budget", "spool"),
         *("gram_schmidt", "forecast", "descent", "eckart_young", "training", "milestones"),
         "training_grid",
         *("presets", "trainable", "starts"),
-        *("writers", "ranks", "cutting", "beside", "resize", "kept", "extract", "planner"),
+        *("progress", "writers", "ranks", "cutting", "result", "assembling", "planner"),
+        *("beside", "resize", "kept", "extract"),
         *("card", "saving"),
     ],
     "L2": [
