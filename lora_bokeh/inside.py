@@ -51,7 +51,10 @@ def _map(  # noqa: PLR0913, PLR0917 - private, and the parts of one figure
     for axis in plot.axis:
         axis.ticker = BasicTicker(min_interval=1, desired_num_ticks=5, num_minor_ticks=0)
     image = empty("image", "x", "y", "w", "h")
-    plot.image("image", "x", "y", "w", "h", source=image, color_mapper=mapper, name="image")
+    # Of pictures that are saved: on the page a canvas lies under the figure, see js/under.mjs.
+    plot.image(
+        "image", "x", "y", "w", "h", source=image, color_mapper=mapper, name="image", visible=False
+    )
     size = {"text_font_size": "size", "text_align": {"value": "center"}}
     centred = {**size, "text_baseline": {"value": "middle"}}
     text(plot, "numbers", "ink", x="x", y="y", text="text", **centred)

@@ -13,9 +13,11 @@ export function setColumns(figure, name, data) {
   sourceOf(figure, name).setv({ data }, QUIET);
 }
 
-/** Name a figure for assistive technology. */
+/** Name a figure for assistive technology. Only its element is told: a name is nothing to paint. */
 export function nameFigure(figure, label) {
-  figure.setv({ html_attributes: { role: "figure", "aria-label": label } }, QUIET);
+  if (figure.html_attributes["aria-label"] === label) return;
+  figure.setv({ html_attributes: { role: "figure", "aria-label": label } }, { silent: true });
+  figure.properties.html_attributes.change.emit();
 }
 
 /** Columns of a source from its rows, under the names given. */

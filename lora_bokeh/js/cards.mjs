@@ -4,6 +4,7 @@ import { FactorsView } from "./factors.mjs";
 import { mapTitles } from "./inside.mjs";
 import { MapView, mapRanks } from "./map.mjs";
 import { figureCard } from "./panels.mjs";
+import { showImage } from "./pictures.mjs";
 import { saveMenu } from "./save.mjs";
 import { curveTables } from "./table.mjs";
 import { pictureWords } from "./wording.mjs";
@@ -42,7 +43,7 @@ export function mapMenu(figure, model, data, say) {
     const now = situation(data);
     const known = Math.min(now.rank, now.curve.inside.left.shape[0]);
     const { parts, title } = pictureWords(now, figure.name, mapTitles(now, known, symbol)[figure.name], symbol);
-    return { parts, title };
+    return { parts, title, arrange: showImage };
   };
   return saveMenu(figure, MAPS[figure.name], describe, { say });
 }

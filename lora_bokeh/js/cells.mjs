@@ -43,8 +43,7 @@ export function cellText(value, { scale, decimals }) {
 }
 
 /** Whether a number on a colour of the palette, by its share of the peak, reads better in card than in ink. */
-export function readsInCard(figure, palette) {
-  const [ink, card] = ["numbers", "numbers-on-colour"].map((name) => figure.renderers.find((renderer) => renderer.name === name).glyph.text_color.value);
+export function readsInCard({ ink, card }, palette) {
   const better = palette.map((colour) => contrast(colour, card) > contrast(colour, ink));
   const middle = (palette.length - 1) / 2;
   return (share) => better[Math.round(middle * (1 + Math.min(Math.max(share, -1), 1)))];

@@ -8,7 +8,8 @@ export function readColours(element) {
   return Object.fromEntries(NAMES.map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
 }
 
-const channels = (hex) => [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16));
+/** Red, green and blue of "#rrggbb", 0 to 255. */
+export const channels = (hex) => [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16));
 const hex = (rgb) => "#" + rgb.map((c) => Math.round(c).toString(16).padStart(2, "0")).join("");
 
 const mixColours = (from, to, t) => hex(channels(from).map((c, i) => c + t * (channels(to)[i] - c)));

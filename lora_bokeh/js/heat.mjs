@@ -62,10 +62,16 @@ export class HeatView {
     setImage(this.figure, means, this.groups, { x: [0.5], y: [0.5], w: [k], h: [d] });
     mapper.setv({ low: -top, high: top }, QUIET);
     const style = styleOf(this.figure, now);
-    const inCard = readsInCard(this.figure, mapper.palette);
+    const inCard = readsInCard(this.inks(), mapper.palette);
     const onColour = (value) => inCard(value / top);
     setColumns(this.figure, "numbers", numberColumns(style ? means : [], k, style, (value) => !onColour(value)));
     setColumns(this.figure, "numbers-on-colour", numberColumns(style ? means : [], k, style, onColour));
+  }
+
+  /** What the numbers are written in. */
+  inks() {
+    const [ink, card] = ["numbers", "numbers-on-colour"].map((name) => this.figure.renderers.find((renderer) => renderer.name === name).glyph.text_color.value);
+    return { ink, card };
   }
 
   /** Names of row and column for every cell. */

@@ -1,12 +1,13 @@
 import { MOST_CELLS, styleIn, unitText } from "./cells.mjs";
 import { h, setText } from "./dom.mjs";
 import { blockText, wantsMore } from "./look.mjs";
-import { meansOf, peakOf } from "./pooled.mjs";
+import { FACTORS, InsideView, PRODUCTS } from "./pictures.mjs";
 import { colourScale } from "./scale.mjs";
 import { Spot } from "./spot.mjs";
 import { Seen } from "./zoom.mjs";
 
 const ASK_AFTER = 250; // ms without a change before more detail is asked for
+const SETTLED_AFTER = 80; // ms without a change before B, A and the names follow: they are the dear half
 const CLOSER = 0.5;
 const GROUP = "heat maps: arrow keys move the cell, plus and minus zoom, 0 shows the whole";
 const KEYS = { "+": CLOSER, "=": CLOSER, "-": 1 / CLOSER };
@@ -29,17 +30,18 @@ class InsidePanel {
   constructor(model, children, menuOf) {
     this.model = model;
     const figures = Object.fromEntries(model.inside.map((figure) => [figure.name, figure]));
-    this.seen = new Seen(figures["map-w"], () => this.settle());
+    this.view = new InsideView(model.inside);
+    this.seen = new Seen(figures["map-w"], () => { this.view.fit(); this.settle(); });
     this.spot = new Spot(figures);
     this.scales = [colourScale(), colourScale()];
     this.note = h("p", { class: "note" });
     this.titles = Object.fromEntries(model.inside.map(({ name }) => [name, h("h3")]));
     this.element = this.build(model.inside.map((figure, i) => {
       const title = h("div", { class: "title" }, this.titles[figure.name], menuOf(figure));
-      return h("div", {}, title, h("div", { class: "plot" }, children[i]));
+      return h("div", {}, title, h("div", { class: "plot" }, this.view.under(figure), children[i]));
     }));
     for (const name of ["map-w", "map-r", "map-error"]) this.listen(figures[name]);
-    model.on("paint", () => this.now && this.name(this.known)); // when the room for numbers is known
+    model.on("paint", () => { this.view.fit(); this.draw(); });
   }
 
   build(maps) {
@@ -72,7 +74,9 @@ class InsidePanel {
   }
 
   look(row, column) {
-    this.spot.put(row, column, this.now, this.parts, this.symbol);
+    this.spot.put(row, column, this.now);
+    this.spot.say(this.parts, this.known, this.symbol);
+    this.spot.outline(this.parts, this.known);
   }
 
   zoom(factor) {
@@ -81,7 +85,7 @@ class InsidePanel {
 
   press(event) {
     if (event.target !== event.currentTarget || event.ctrlKey || event.metaKey || event.altKey) return;
-    const next = this.spot.next(event.key, this.seen.middle, this.now);
+    const next = this.spot.next(event.key, this.seen.middle, this.now, this.parts);
     if (next) this.look(...next);
     else if (event.key in KEYS) this.zoom(KEYS[event.key]);
     else if (event.key === "0") this.seen.whole(this.now);
@@ -107,15 +111,33 @@ class InsidePanel {
     const other = now.curve.name !== this.now?.curve.name || now.d !== this.now.d || now.k !== this.now.k;
     Object.assign(this, { now, symbol });
     if (other) this.begin();
-    const { parts } = this;
-    const finest = parts.at(-1);
-    const rank = this.known;
-    this.scale(finest);
-    this.name(rank);
-    setText(this.note, noteText(finest, now, rank, this.model.hosted));
-    this.zooms.hidden = Math.max(now.d, now.k) <= MOST_CELLS;
-    this.spot.show(now, parts, symbol);
+    this.draw();
     this.settle();
+  }
+
+  /** What follows the rank at once: W_r, the error, and what is said of them. */
+  draw() {
+    const { now, symbol, model } = this;
+    if (!now?.curve?.inside || !model.paint.colours) return;
+    const [parts, rank] = [this.parts, this.known];
+    const changed = this.view.show(now, parts, rank, model.paint.colours);
+    if (changed) this.scale(parts.at(-1));
+    this.name(Object.keys(PRODUCTS), rank);
+    setText(this.note, noteText(parts.at(-1), now, rank, model.hosted));
+    this.zooms.hidden = Math.max(now.d, now.k) <= MOST_CELLS;
+    this.spot.say(parts, rank, symbol);
+    clearTimeout(this.resting);
+    if (changed) this.rest();
+    else this.resting = setTimeout(() => this.rest(), SETTLED_AFTER);
+  }
+
+  /** What follows when the rank has come to rest: the figures with the rank on an axis. */
+  rest() {
+    const { now, symbol, known, parts } = this;
+    this.view.drawFactors(now);
+    this.view.nameFigures(now, symbol);
+    this.name(Object.keys(FACTORS), known);
+    this.spot.outline(parts, known);
   }
 
   /** Another matrix: all of it is seen, and none of its cells looked at. */
@@ -125,19 +147,18 @@ class InsidePanel {
   }
 
   scale(part) {
-    if (part === this.scaled) return;
-    this.scaled = part;
-    this.peaks = [peakOf(meansOf(part)) * part.unit, peakOf(part.left, part.right) * Math.sqrt(part.unit)];
+    const [peak, factors] = this.view.peaks;
+    this.peaks = [peak * part.unit, factors * Math.sqrt(part.unit)];
     this.scales[0].show(`${this.symbol}, B · A and error`, this.peaks[0]);
     this.scales[1].show("B and A", this.peaks[1]);
   }
 
   /** The title of each map, with the unit of the numbers in its cells if that is not one. */
-  name(rank) {
+  name(names, rank) {
     const { d, k } = this.now;
     const shapes = { "map-b": [d, rank], "map-a": [rank, k] };
     const [numbered, titles] = [Math.max(d, k) <= MOST_CELLS, mapTitles(this.now, rank, this.symbol)];
-    for (const figure of this.model.inside) {
+    for (const figure of this.model.inside.filter(({ name }) => names.includes(name))) {
       const { name } = figure;
       const style = numbered && styleIn(figure, shapes[name] ?? [d, k], this.peaks[name in shapes ? 1 : 0]);
       setText(this.titles[name], titles[name] + unitText(style));

@@ -2,12 +2,12 @@ import { QUIET, nameFigure, setColumns, sourceOf } from "./bokeh.mjs";
 
 // The heat map layer × module: the rank that a plan keeps of each matrix, else the rank it needs.
 
-const USUAL = 1; // of a row's needs: the rank for 95 % of the energy
+const SHOWN_NEED = 1; // of a row's needs: the rank for 95 % of the energy
 
 /** What the map shows: its title, and a rank for each row, NaN where it is not known. */
 export function mapRanks(rows, kept, planned) {
   if (planned) return { title: "Rank kept", ranks: rows.map((_, i) => kept[i] ?? NaN) };
-  return { title: "Rank for 95 % of the energy", ranks: rows.map((row) => row.needs[USUAL] ?? NaN) };
+  return { title: "Rank for 95 % of the energy", ranks: rows.map((row) => row.needs[SHOWN_NEED] ?? NaN) };
 }
 
 /** Columns of the cells: one for each matrix that has a place; text only where cells are wide. */

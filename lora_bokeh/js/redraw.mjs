@@ -3,7 +3,6 @@ import { applyColours } from "./colours.mjs";
 import { CurveView } from "./curve.mjs";
 import { FactorsView } from "./factors.mjs";
 import { MapView } from "./map.mjs";
-import { InsideView } from "./pictures.mjs";
 
 // What each explorer of the page has drawn, keyed by its state: two explorers share nothing.
 const drawn = new WeakMap();
@@ -18,30 +17,28 @@ function viewsOf(state) {
     curve: state.curve && new CurveView(state.curve),
     map: state.map && new MapView(state.map),
     mapFigure: state.map,
-    inside: state.inside?.length ? new InsideView(state.inside) : null,
     paint: null,
   };
   drawn.set(state, views);
   return views;
 }
 
-function paintColours(views, paint) {
+function paintColours(views, { paint, factors, curve, map, inside }) {
   if (!paint.colours || JSON.stringify(paint.colours) === views.paint) return;
   views.paint = JSON.stringify(paint.colours);
-  for (const figure of [views.factorsFigure, views.curveFigure, views.mapFigure, ...Object.values(views.inside?.figures ?? {})]) if (figure) applyColours(figure, paint.colours);
+  for (const figure of [factors, curve, map, ...(inside ?? [])]) if (figure) applyColours(figure, paint.colours);
 }
 
-/** Bring both figures to the state: rank, metric, target, shape, palette. Called on each change. */
+/** Bring the figures to the state: rank, metric, target, shape, palette. Called on each change. */
 export default function redraw(_args, state) {
   const views = viewsOf(state);
   const now = situation(state);
-  paintColours(views, state.paint);
+  paintColours(views, state);
   views.factors?.show(now, {
     texture: state.texture,
     showFull: state.show_full_matrix,
     transition: state.transition.factors,
   });
-  views.inside?.show(now, state.closer, state.factors ? "ΔW" : "W");
   views.map?.show(state);
   if (now.curve) views.curve?.show(now, { transition: state.transition.curve });
 }

@@ -1,20 +1,28 @@
 import { setColumns } from "./bokeh.mjs";
 import { h, setText } from "./dom.mjs";
-import { partAt, spotText } from "./look.mjs";
+import { cellAt, partAt, spotText } from "./look.mjs";
 import { clamp } from "./arithmetic.mjs";
 
 const ARROWS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 const UNSET = "Point at a cell, or move there with the arrow keys.";
 
-/** Outlines of entry (row, column), and of row and column of B and A that make it up. */
-function boxesOf(row, column, rank) {
-  const entry = { x: column, y: row, w: 1, h: 1 };
-  const middle = (rank + 1) / 2;
-  const factors = rank ? { "map-b": { x: middle, y: row, w: rank, h: 1 }, "map-a": { x: column, y: middle, w: 1, h: rank } } : {};
-  return { "map-w": entry, "map-r": entry, "map-error": entry, ...factors };
+const centreOf = ([first, last]) => (first + last) / 2 + 1;
+const spanOf = ([first, last]) => last - first + 1;
+
+/** Outlines of a cell, and of row and column of B and A that make it up. */
+function boxesOf({ rows, columns }, rank) {
+  const [x, w, y, h] = [centreOf(columns.entries), spanOf(columns.entries), centreOf(rows.entries), spanOf(rows.entries)];
+  const ranks = (rank + 1) / 2;
+  const factors = rank ? { "map-b": { x: ranks, y, w: rank, h }, "map-a": { x, y: ranks, w, h: rank } } : {};
+  return { "map-w": { x, y, w, h }, "map-r": { x, y, w, h }, "map-error": { x, y, w, h }, ...factors };
 }
 
-/** The entry that a person looks at: outlined in all heat maps, and put into words. */
+/** The first entry of the cell beside one, from 1: before it, after it, or the entry itself. */
+function beside({ entries: [first, last] }, entry, step, size) {
+  return clamp(step < 0 ? first : step > 0 ? last + 2 : entry, 1, size);
+}
+
+/** The cell that a person looks at: outlined in all heat maps, and put into words. */
 export class Spot {
   constructor(figures) {
     this.figures = figures;
@@ -23,30 +31,30 @@ export class Spot {
     this.element = h("p", { class: "spot", "aria-live": "polite" });
   }
 
-  /** Look at an entry, or at none where there is none. */
-  put(row, column, now, parts, symbol) {
-    const inside = row >= 1 && row <= now.d && column >= 1 && column <= now.k;
+  /** Look at the cell of an entry, or at none where there is none. */
+  put(row, column, { d, k }) {
+    const inside = row >= 1 && row <= d && column >= 1 && column <= k;
     this.at = inside ? [row, column] : null;
-    this.show(now, parts, symbol);
   }
 
-  /** Where an arrow key leads, from here or from the middle of what is seen. */
-  next(key, middle, { d, k }) {
+  /** Where an arrow key leads: one cell, as they are shown, from here or from the middle of what is seen. */
+  next(key, middle, { d, k }, parts) {
     const [down, across] = ARROWS[key] ?? [];
     if (down === undefined) return null;
     const [row, column] = this.at ?? middle;
-    return [clamp(row + down, 1, d), clamp(column + across, 1, k)];
+    const { rows, columns } = cellAt(partAt(parts, row - 1, column - 1), row - 1, column - 1);
+    return [beside(rows, row, down, d), beside(columns, column, across, k)];
   }
 
-  show(now, parts, symbol) {
-    const rank = Math.min(now.rank, parts[0].left.shape[0]);
+  say(parts, rank, symbol) {
     const [row, column] = this.at ?? [];
-    this.draw(this.at ? boxesOf(row, column, rank) : {});
     setText(this.element, this.at ? spotText(partAt(parts, row - 1, column - 1), row - 1, column - 1, rank, symbol) : UNSET);
   }
 
-  /** Outline boxes, where they are not outlined already: a figure is not painted for nothing. */
-  draw(boxes) {
+  /** Outline the cell where it is not outlined already: a figure is not painted for nothing. */
+  outline(parts, rank) {
+    const [row, column] = this.at ?? [];
+    const boxes = this.at ? boxesOf(cellAt(partAt(parts, row - 1, column - 1), row - 1, column - 1), rank) : {};
     const key = JSON.stringify(boxes);
     if (key === this.drawn) return;
     this.drawn = key;
