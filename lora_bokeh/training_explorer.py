@@ -6,13 +6,12 @@ import threading
 from collections.abc import Iterable
 from typing import Any
 
-import panel as pn
 import param
-from bokeh.document import Document
 from panel.custom import Child
 
 from lora_bokeh.assets import bundle, stylesheet
 from lora_bokeh.eckart_young import ADAM_RATE
+from lora_bokeh.sessions import Session, session_document
 from lora_bokeh.trainer import Trainer, page_grid, page_run
 from lora_bokeh.training import INITS, OPTIMIZERS, Training, TrainingRun, scale_of
 from lora_bokeh.training_figures import loss_figure
@@ -127,7 +126,6 @@ class TrainingExplorer(View):
     def __init__(self, target_matrix: Any = None, rank: Any = 2, **params: Any) -> None:
         self._label = params.pop("name", None) or "W"
         self._lock = threading.RLock()  # without a session, the training thread reports itself
-        self._told = True  # whether the page has been told of all that was reported
         self._trainer: Trainer | None = None
         super().__init__(target_matrix=target_matrix, rank=rank, **params)
         self._prepare()
@@ -143,12 +141,9 @@ class TrainingExplorer(View):
 
     def start(self) -> None:
         """Train, or go on, up to ``steps``; :meth:`wait` returns when it is done."""
-        doc = pn.state.curdoc
-        if doc is None or doc.session_context is None:
-            self._now.start(self.steps, self._tell)
-        else:
-            self._now.start(self.steps, lambda: self._tell_soon(doc))
-            doc.on_session_destroyed(lambda _: self.pause())
+        session = Session()
+        session.at_end(self.pause)
+        self._now.start(self.steps, session.asking(self._tell))
 
     def pause(self) -> None:
         """Take no more steps until :meth:`start`."""
@@ -224,21 +219,6 @@ class TrainingExplorer(View):
             held = page_run(self._names, self.training, self.steps)
             self.run = {**held, "running": self._now.running}
 
-    def _pause_and_tell(self) -> None:
-        self.pause()
-        self._tell()  # at once: the page waits for it
-
-    def _tell_soon(self, doc: Document) -> None:
-        """Have the session's own thread tell; once, however often asked before it comes to it."""
-
-        def tell() -> None:
-            self._told = True
-            self._tell()
-
-        if self._told:
-            self._told = False
-            doc.add_next_tick_callback(tell)
-
     def _page(self) -> dict[str, Any]:
         return {
             "rates": list(self._rates()),
@@ -247,13 +227,13 @@ class TrainingExplorer(View):
         }
 
     def __panel__(self) -> TrainingPage:
-        if pn.state.curdoc is None or pn.state.curdoc.session_context is None:
+        if session_document() is None:
             # A notebook may be read without its Python.
             self._hold(self._grids([self._opened[self.target]]))
         page = super().__panel__()
         page.settle = lambda: self._fill(page)
         page.param.watch(lambda _: self.start(), "starts")
-        page.param.watch(lambda _: self._pause_and_tell(), "pauses")
+        page.param.watch(lambda _: self.pause(), "pauses")
         return page
 
     def _hold(self, grids: dict[str, Any]) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import panel as pn
 import param
 from bokeh.models import CustomJS
 from panel.custom import Child, Children, JSComponent
 
 from lora_bokeh.assets import bundle, stylesheet
+from lora_bokeh.sessions import session_document
 
 SIZE_BOUNDS = (2, 4096)  # what the sliders of d and k offer, unless the view was given more
 REDRAW = "redraw.execute(source)"
@@ -35,19 +35,14 @@ class Component(JSComponent):
     __abstract = True
 
     def __init__(self, **params: Any) -> None:
-        params.setdefault("addressed", _in_a_session())
+        # A served page's address is its own, a notebook's is not.
+        params.setdefault("addressed", session_document() is not None)
         super().__init__(sizing_mode="stretch_width", **params)
         if self._draws:
             redraw = CustomJS(code=bundle(self._draws))
             # jscallback registers only the last of several keys: each property has its own call.
             for name in self._redrawn_on:
                 self.jscallback(args={"redraw": redraw}, **{name: REDRAW})
-
-
-def _in_a_session() -> bool:
-    """Tell a served page, whose address is its own, from a notebook's."""
-    doc = pn.state.curdoc
-    return doc is not None and doc.session_context is not None
 
 
 class Shell(Component):

@@ -46,6 +46,7 @@ LAYERS = {
         "budget_figures",
         *("trainer", "training_figures", "training_offers", "merge_figures"),
         *("widgets", "jobs", "opened", "view", "plans", "survey", "listing", "upload", "answers"),
+        "sessions",
     ],
     "L3": [
         "factorization",

@@ -1,0 +1,95 @@
+"""The session that a page is served in: what its own thread does, and what is on the way to it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from functools import wraps
+from typing import Any
+
+import panel as pn
+from bokeh.document import Document
+from panel.io import document as panel_document
+
+Act = Callable[[], object]
+
+
+def session_document() -> Document | None:
+    """Return the document of the server session that this runs in; None in a notebook or script."""
+    doc = pn.state.curdoc
+    return None if doc is None or doc.session_context is None else doc
+
+
+class Session:
+    """The session that it is made in, or none.
+
+    Only a session's own thread changes its page. Without a session, whoever has something to do
+    does it.
+    """
+
+    def __init__(self) -> None:
+        self._doc = session_document()
+        self._hand_over: Callable[..., object] = _call
+        with suppress(RuntimeError):  # no session, or a thread of Panel's pool
+            self._hand_over = asyncio.get_running_loop().call_soon_threadsafe
+
+    def do(self, act: Act) -> None:
+        """Have something done, soon, by the session's own thread; may be called in any thread."""
+        if self._doc is None:
+            act()
+            return
+        # Not by Document.add_next_tick_callback, which may get lost in what Panel holds meanwhile.
+        with suppress(RuntimeError):  # the server has stopped
+            self._hand_over(self._do_next, act)
+
+    def asking(self, act: Act) -> Act:
+        """Return what asks for ``act``; it is done once, however often asked before its turn."""
+        asked = False
+
+        def once() -> None:
+            nonlocal asked
+            asked = False  # first of all: what happens from now on is another turn's
+            act()
+
+        def ask() -> None:
+            nonlocal asked
+            if not asked:
+                asked = True
+                self.do(once)
+
+        return ask
+
+    def at_end(self, act: Act) -> None:
+        """Have something done when the session ends."""
+        if self._doc is not None:
+            self._doc.on_session_destroyed(lambda _context: act())
+
+    def _do_next(self, act: Act) -> None:
+        if self._doc is not None and self._doc.session_context is not None:  # its page is open
+            self._doc.add_next_tick_callback(act)
+
+
+def _call(act: Callable[..., object], *args: Any) -> None:
+    act(*args)
+
+
+def _leaving_none(dispatch: Callable[..., Any]) -> Callable[..., Any]:
+    """Have Panel write all the messages that it put aside while the socket was busy.
+
+    Each has a task of its own, which goes away if an earlier one, having written its messages,
+    took the mark that some are put aside: the last message then waits for the next one to come.
+    """
+
+    @wraps(dispatch)
+    async def dispatch_all(doc: Document) -> None:
+        if doc in panel_document._WRITE_MSGS:
+            panel_document._WRITE_BLOCK[doc] = True
+        await dispatch(doc)
+
+    return dispatch_all
+
+
+PRIVATE = ("_dispatch_msgs", "_WRITE_MSGS", "_WRITE_BLOCK")  # of Panel 1.8 and 1.9
+if all(hasattr(panel_document, name) for name in PRIVATE):
+    panel_document._dispatch_msgs = _leaving_none(panel_document._dispatch_msgs)
