@@ -10,7 +10,6 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-import panel as pn
 import param
 
 from lora_bokeh.answers import THRESHOLDS, page_rules
@@ -19,6 +18,7 @@ from lora_bokeh.figures import curve_figure, factors_figure
 from lora_bokeh.inside import inside_figures
 from lora_bokeh.matrix import check_matrix
 from lora_bokeh.opened import Opened, opened_gallery
+from lora_bokeh.sessions import Session
 from lora_bokeh.sources import curve_source
 from lora_bokeh.spectrum import Spectrum
 from lora_bokeh.state import METRICS, TRANSITIONS
@@ -154,12 +154,9 @@ class RankExplorer(View):
 
     def _start(self, opened: Opened) -> None:
         """Compute in the background; a session's page is changed by its own thread only."""
-        doc = pn.state.curdoc
-        if doc is None or doc.session_context is None:
-            opened.start(lambda: self._grow(opened))
-        else:
-            opened.start(lambda: doc.add_next_tick_callback(lambda: self._grow(opened)))
-            doc.on_session_destroyed(lambda _: opened.stop())
+        session = Session()
+        session.at_end(opened.stop)
+        opened.start(session.asking(lambda: self._grow(opened)))
         self._grow(opened)
 
     def _grow(self, opened: Opened) -> None:
