@@ -19,7 +19,7 @@ from lora_bokeh.targets import noise, with_singular_values
 from lora_bokeh.view import View, pane
 from lora_bokeh.widgets import Component
 
-MOST_ENTRIES = 1 << 20  # of W: the page holds it, to compute the forward pass without Python
+MOST_ENTRIES = 1 << 22  # of W: the page holds it, to compute the forward pass without Python
 MOST_DIRECTIONS = 64  # of a large target: the page holds them, to fit B and A without Python
 EDITABLE = 16  # rows or columns up to which entries are typed, as in js/cells.mjs
 SHAPE = (6, 6)
@@ -44,11 +44,15 @@ class MergePage(Component):
     adapters = param.List(default=[], doc="How each adapter's factors began: see `starts`.")
     input = param.Dict(default={}, doc='Input x: {"seed": …, "x": None or what was typed}.')
     notice = param.String(default="", doc="Why the weights were refused, if they were.")
+    merged = param.Dict(default={}, doc="h of the merged weights; the page's own, at rest.")
     maps = Children(default=[], doc="Heat maps of W, s·B·A and W′, and their colour bar.")
     bars = Children(default=[], doc="Bars of x, Wx, s·B(Ax) and h.")
 
     _draws = "merge_redraw.mjs"
-    _redrawn_on = (*("rank", "alpha", "use_rslora", "adapter", "adapters", "input", "paint"),)
+    _redrawn_on = (
+        *("rank", "alpha", "use_rslora", "adapter", "adapters", "input"),
+        *("merged", "paint"),
+    )
 
     _esm = bundle("merge.mjs")
     _stylesheets = [stylesheet("palette.css", "shell.css", "merge.css")]  # noqa: RUF012
@@ -63,7 +67,7 @@ class MergeExplorer(View):
     Parameters
     ----------
     W : array_like of shape (d, k), optional
-        The frozen weights, at most 2²⁰ entries. Default: a seeded 6×6. Weights that are refused
+        The frozen weights, at most 2²² entries. Default: a seeded 6×6. Weights that are refused
         put a notice on the page, which then shows the default.
     target : array_like of shape (d, k) or LowRank, optional
         An update to fit B and A to. Default: none, or one of two directions for the default W.

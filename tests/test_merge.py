@@ -160,7 +160,7 @@ def test_what_does_not_fit_is_refused_and_leaves_the_view_as_it_was(wrong, sente
     ("W", "sentence"),
     [
         ([[1, 2], [3]], "row 1 has 1 entries"),
-        (np.zeros((MOST_ENTRIES, 2)), "more than the 1,048,576"),
+        (np.zeros((MOST_ENTRIES, 2)), "more than the 4,194,304"),
     ],
 )
 def test_weights_that_are_refused_leave_a_notice_and_the_default(W, sentence):

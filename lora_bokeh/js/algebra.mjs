@@ -1,4 +1,4 @@
-// LoRA's algebra on small matrices: flat arrays, row by row. Pure, in either precision.
+// LoRA's algebra: flat arrays, row by row. Pure, in either precision.
 
 // Loops of their own for both precisions: one loop over arrays of two kinds would be slow.
 
@@ -11,9 +11,10 @@ function addMultiple32(out, at, factor, Q, from, n) {
   for (let j = 0; j < n; j++) out[at + j] += Math.fround(factor * Q[from + j]);
 }
 
-/** A precision: what a number is rounded to after each operation, and where it is kept. */
-export const DOUBLE = { round: (x) => x, Array: Float64Array, addMultiple: addMultiple64, epsilon: 2 ** -52 };
-export const SINGLE = { round: Math.fround, Array: Float32Array, addMultiple: addMultiple32, epsilon: 2 ** -23 };
+/** A precision: what a number is rounded to after each operation, what holds such numbers, and a
+ * matrix in it: one in float64 is as it is. */
+export const DOUBLE = { round: (x) => x, Array: Float64Array, keep: (M) => M, addMultiple: addMultiple64 };
+export const SINGLE = { round: (x) => Math.fround(x), Array: Float32Array, keep: (M) => new Float32Array(M), addMultiple: addMultiple32 };
 
 /** s = α/r, or α/√r with rsLoRA; without an α of its own it is 2r. */
 export function scaleOf(alpha, rank, rslora) {
@@ -21,78 +22,91 @@ export function scaleOf(alpha, rank, rslora) {
   return rslora ? a / Math.sqrt(rank) : a / rank;
 }
 
-/** P (m × p) · Q (p × n), rounded after each multiplication and each addition. */
-export function product(P, Q, m, p, n, { Array, addMultiple } = DOUBLE) {
-  const out = new Array(m * n);
+/** Add row i of P · Q, for Q (p × n), to `out` from a place on. */
+export function addRow(out, at, P, Q, i, p, n, { addMultiple } = DOUBLE) {
+  for (let l = 0; l < p; l++) addMultiple(out, at, P[i * p + l], Q, l * n, n);
+}
+
+/** P (m × p) · Q (p × n). */
+export function product(P, Q, m, p, n) {
+  const out = new Float64Array(m * n);
+  for (let i = 0; i < m; i++) addRow(out, i * n, P, Q, i, p, n);
+  return out;
+}
+
+/** M (m × n) · v, rounded after each multiplication and each addition. */
+export function applied(M, v, m, n, { round, Array } = DOUBLE) {
+  const out = new Array(m);
   for (let i = 0; i < m; i++) {
-    for (let l = 0; l < p; l++) addMultiple(out, i * n, P[i * p + l], Q, l * n, n);
+    let sum = 0;
+    for (let j = 0; j < n; j++) sum = round(sum + round(M[i * n + j] * v[j]));
+    out[i] = sum;
   }
   return out;
 }
 
-/** Entry by entry p + q, p − q, and s·p. */
+/** Entry by entry p + q, and s · p. */
 export const plus = (p, q, { round } = DOUBLE) => p.map((x, i) => round(x + q[i]));
-export const minus = (p, q, { round } = DOUBLE) => p.map((x, i) => round(x - q[i]));
-export const times = (s, p, { round } = DOUBLE) => p.map((x) => round(round(s) * x));
+const times = (s, p, { round }) => p.map((x) => round(round(s) * x));
 
-/** An adapter on its weights, kept in a precision. */
-function kept(adapter, precision) {
-  const rounded = ["W", "B", "A", "x"].map((name) => [name, new precision.Array(adapter[name])]);
-  return { ...adapter, ...Object.fromEntries(rounded) };
+/** An adapter kept in a precision; W, which may be large, is rounded where it is read. */
+function kept(adapter, { keep }) {
+  const [B, A, x] = [adapter.B, adapter.A, adapter.x].map(keep);
+  return { ...adapter, B, A, x };
 }
 
-/** The weights merged: s·B·A, and W′ = W + s·B·A. */
-export function mergedWeights(adapter, precision = DOUBLE) {
-  const { W, B, A, d, k, rank, scale } = kept(adapter, precision);
-  const update = times(scale, product(B, A, d, rank, k, precision), precision);
-  return { W, update, weights: plus(W, update, precision) };
+/** The forward pass unmerged: s·B(Ax), and h, its sum with `base`, which is Wx. */
+export function forwardPass(adapter, base, precision = DOUBLE) {
+  const { B, A, x, d, k, rank, scale } = kept(adapter, precision);
+  const update = times(scale, applied(B, applied(A, x, rank, k, precision), d, rank, precision), precision);
+  return { update, unmerged: plus(base, update, precision) };
 }
 
-/** The forward pass on merged weights: x, Wx, s·B(Ax), their sum, and W′x. */
-export function forwardPass(adapter, { weights }, precision = DOUBLE) {
-  const { W, B, A, x, d, k, rank, scale } = kept(adapter, precision);
-  const base = product(W, x, d, k, 1, precision);
-  const update = times(scale, product(B, product(A, x, rank, k, 1, precision), d, rank, 1, precision), precision);
-  return { x, base, update, unmerged: plus(base, update, precision), merged: product(weights, x, d, k, 1, precision) };
-}
-
-export const greatest = (p) => p.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
-export const greatestDifference = (p, q) => p.reduce((most, x, i) => Math.max(most, Math.abs(x - q[i])), 0);
-export const norm = (p) => Math.sqrt(p.reduce((sum, x) => sum + x * x, 0));
-
-/** Below this an entry of B·A is rounding: max(d, k)·ε·‖B‖_F·‖A‖_F. */
-export function roundingOf({ B, A, d, k }) {
-  return Math.max(d, k) * DOUBLE.epsilon * norm(B) * norm(A);
-}
-
-/** Where the entry of largest magnitude is in what elimination has left of a matrix. */
-function pivotOf(M, n, rows, columns) {
-  let at = { row: rows[0], column: columns[0], size: -1 };
-  for (const row of rows) {
-    for (const column of columns) {
-      const size = Math.abs(M[row * n + column]);
-      if (size > at.size) at = { row, column, size };
-    }
+/** The forward pass on W, and on W′ = W + s·B·A, one row of them at a time: no row of W′ is kept. */
+export class MergedPass {
+  constructor(adapter, precision = DOUBLE) {
+    Object.assign(this, kept(adapter, precision), { precision, off: 0 });
+    this.update = new precision.Array(adapter.k); // the last row of s·B·A
+    [this.base, this.merged] = [new precision.Array(adapter.d), new precision.Array(adapter.d)]; // Wx, W′x
   }
-  return at;
+
+  /** Row i before and after merging, applied to x. Once the update is taken out again, W is `off`. */
+  row(i) {
+    const { W, B, A, x, k, rank, update, precision } = this;
+    const { round } = precision;
+    const scale = round(this.scale);
+    addRow(update.fill(0), 0, B, A, i, rank, k, precision);
+    let [base, sum, off] = [0, 0, this.off];
+    for (let j = 0; j < k; j++) {
+      const frozen = round(W[i * k + j]);
+      const change = (update[j] = round(scale * update[j]));
+      const merged = round(frozen + change);
+      base = round(base + round(frozen * x[j]));
+      sum = round(sum + round(merged * x[j]));
+      off = Math.max(off, Math.abs(round(merged - change) - frozen));
+    }
+    this.base[i] = base;
+    this.merged[i] = sum;
+    this.off = off;
+  }
 }
 
-/** The rank of M (m × n): Gaussian elimination, complete pivoting, pivots above a tolerance. */
-export function rankOf(M, m, n, tolerance) {
-  const left = new Float64Array(M);
-  let [rows, columns] = [m, n].map((size) => Array.from({ length: size }, (_, i) => i));
-  while (rows.length && columns.length) {
-    const pivot = pivotOf(left, n, rows, columns);
-    if (!(pivot.size > tolerance)) break;
-    rows = rows.filter((row) => row !== pivot.row);
-    columns = columns.filter((column) => column !== pivot.column);
-    for (const row of rows) {
-      const factor = left[row * n + pivot.column] / left[pivot.row * n + pivot.column];
-      for (const column of columns) left[row * n + column] -= factor * left[pivot.row * n + column];
-    }
-  }
-  return m - rows.length;
+/** Σ p², and Σ (p − q)². */
+export function squares(p, q = null) {
+  let sum = 0;
+  for (let i = 0; i < p.length; i++) sum += (q ? p[i] - q[i] : p[i]) ** 2;
+  return sum;
 }
+
+export const norm = (p) => Math.sqrt(squares(p));
+
+export function greatest(p) {
+  let most = 0;
+  for (let i = 0; i < p.length; i++) most = Math.max(most, Math.abs(p[i]));
+  return most;
+}
+
+export const greatestDifference = (p, q) => greatest(p.map((x, i) => x - q[i]));
 
 /** Multiply–adds and numbers held by both ways of running an adapter. */
 export function costs(d, k, rank) {

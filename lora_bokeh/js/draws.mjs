@@ -14,12 +14,20 @@ function mixed(n) {
 /** Numbers in (−1, 1); the first ones are the same for any count. */
 export function uniform(seed, stream, count) {
   const key = mixed(mixed(seed) + STREAMS[stream]);
-  return Float64Array.from({ length: count }, (_, i) => (2 * mixed(key ^ i) + 1) / 2 ** 32 - 1);
+  const out = new Float64Array(count);
+  for (let i = 0; i < count; i++) out[i] = (2 * mixed(key ^ i) + 1) / 2 ** 32 - 1;
+  return out;
 }
 
-/** B (d × r) within ±1 and A (r × k) within ±1/√k, row by row. */
-export function drawnFactors(seed, d, k, rank) {
+/** B (d × r) within ±1, drawn column by column, kept row by row. */
+export function drawnB(seed, d, rank) {
   const columns = uniform(seed, "B", d * rank);
-  const B = Float64Array.from({ length: d * rank }, (_, i) => columns[(i % rank) * d + Math.floor(i / rank)]);
-  return { B, A: uniform(seed, "A", rank * k).map((u) => u / Math.sqrt(k)) };
+  const B = new Float64Array(d * rank);
+  for (let i = 0; i < d; i++) for (let l = 0; l < rank; l++) B[i * rank + l] = columns[l * d + i];
+  return B;
+}
+
+/** A (r × k) within ±1/√k. */
+export function drawnA(seed, k, rank) {
+  return uniform(seed, "A", rank * k).map((u) => u / Math.sqrt(k));
 }

@@ -25,19 +25,27 @@ function pooledRows(M, m, n, side) {
   return out;
 }
 
-const transposed = (M, m, n) => Float64Array.from({ length: m * n }, (_, i) => M[(i % m) * n + Math.floor(i / m)]);
+/** Means over groups of the columns of M (m × n). */
+function pooledColumns(M, m, n, side) {
+  const sizes = groupSizes(n, side);
+  const out = new Float64Array(m * sizes.length);
+  let at = 0;
+  for (let i = 0; i < m; i++) {
+    sizes.forEach((size, group) => {
+      for (const end = at + size; at < end; at++) out[i * sizes.length + group] += M[at] / size;
+    });
+  }
+  return out;
+}
 
 /** Means over blocks of M (m × n): a picture of at most side × side. */
 export function pooled(M, m, n, side) {
-  const [rows, columns] = [Math.min(m, side), Math.min(n, side)];
-  const half = transposed(pooledRows(M, m, n, side), rows, n);
-  return transposed(pooledRows(half, n, rows, side), columns, rows);
+  return pooledColumns(pooledRows(M, m, n, side), Math.min(m, side), n, side);
 }
 
 /** The picture of s·B·A from its factors: means commute with the product. */
 export function pooledUpdate({ B, A, d, k, rank, scale }, side) {
-  const [rows, columns] = [Math.min(d, side), Math.min(k, side)];
   const tall = pooledRows(B, d, rank, side);
-  const wide = transposed(pooledRows(transposed(A, rank, k), k, rank, side), columns, rank);
-  return product(tall, wide, rows, rank, columns).map((x) => scale * x);
+  const wide = pooledColumns(A, rank, k, side);
+  return product(tall, wide, Math.min(d, side), rank, Math.min(k, side)).map((x) => scale * x);
 }

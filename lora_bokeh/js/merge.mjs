@@ -12,6 +12,7 @@ import { heedSync } from "./notebook.mjs";
 import { keepPainted } from "./painting.mjs";
 import { readoutRow } from "./panels.mjs";
 import { saveMenu } from "./save.mjs";
+import { runInSlices, runThrough } from "./slices.mjs";
 import { ownRecord } from "./starts.mjs";
 import { statusRegion } from "./status.mjs";
 
@@ -19,6 +20,7 @@ const AT_ONCE = 1 << 14; // entries of W up to which the readouts follow every e
 const MOST_IN_A_ROW = 8; // columns up to which matrices with numbers stand side by side
 const OUTLINED = 32; // bars up to which those of the merged weights are outlines, as in merge_figures.py
 const RESTS = 120; // ms without a change before those of a larger W are computed
+const QUIETLY = { sync: false };
 
 let instances = 0;
 
@@ -98,13 +100,20 @@ function barsOf(model, menuOf) {
   return BARS.map((title, i) => captioned(title, plots[i], menuOf(model.bars[i], title), title === "h" ? note : ""));
 }
 
+/** How many entries are the same. */
+function countSame(p, q) {
+  let same = 0;
+  for (let i = 0; i < p.length; i++) if (p[i] === q[i]) same++;
+  return same;
+}
+
 function readoutCard(whole) {
   const list = h("dl");
   const note = h("p", { class: "note" });
   const element = h("section", { class: "card readout", "aria-label": "readouts" }, list, note);
   const show = (now, facts, W) => {
     list.replaceChildren(...updateReadout(now, facts).map(readoutRow));
-    setText(note, untouched(W.reduce((same, w, i) => same + (w === whole[i]), 0), whole.length));
+    setText(note, untouched(countSame(W, whole), whole.length));
   };
   return { element, show };
 }
@@ -153,9 +162,9 @@ function showState(parts, data) {
   return now;
 }
 
-/** What has to be computed: readouts and sentences. */
-function showFacts(parts, data, now) {
-  const facts = mergeFacts(now);
+/** What has been computed: readouts, sentences, and h of the merged weights. */
+function showFacts(parts, data, now, facts) {
+  data.setv({ merged: { h: facts.merged } }, QUIETLY);
   parts.head.show(now, facts, data.notice);
   parts.readout.show(now, facts, now.W);
   parts.forward.show(now, data.input.seed, facts);
@@ -165,15 +174,18 @@ function showFacts(parts, data, now) {
 export function render({ model, data, el, view }) {
   heedSync(view.model.document);
   const parts = build(model, data, view);
-  let timer = null;
-  parts.status.say(showFacts(parts, data, showState(parts, data)));
+  const tell = (now) => (facts) => parts.status.show(showFacts(parts, data, now, facts));
+  let giveUp = () => {};
+  const begun = showState(parts, data);
+  parts.status.say(showFacts(parts, data, begun, runThrough(mergeFacts(begun))));
   const update = () => {
     const now = showState(parts, data);
-    const tell = () => parts.status.show(showFacts(parts, data, now));
-    clearTimeout(timer);
-    if (now.W.length <= AT_ONCE) tell();
-    else timer = setTimeout(tell, RESTS);
+    giveUp();
+    if (now.W.length <= AT_ONCE) return tell(now)(runThrough(mergeFacts(now)));
+    if (data.merged.h) data.setv({ merged: {} }, QUIETLY);
+    giveUp = runInSlices(mergeFacts(now), RESTS, tell(now));
   };
+  model.on("remove", () => giveUp());
   model.on(["rank", "alpha", "use_rslora", "adapter", "adapters", "input", "notice"], update);
   keepPainted(model, data, el, [...data.maps, ...data.bars]);
   return parts.element;

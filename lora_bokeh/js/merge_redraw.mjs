@@ -1,4 +1,4 @@
-import { forwardPass, greatest, mergedWeights, plus } from "./algebra.mjs";
+import { applied, forwardPass, greatest, plus } from "./algebra.mjs";
 import { QUIET, nameFigure, setColumns } from "./bokeh.mjs";
 import { applyColours } from "./colours.mjs";
 import { HeatView, niceCeiling, showScale, styleOf } from "./heat.mjs";
@@ -6,6 +6,7 @@ import { pooled, pooledUpdate } from "./means.mjs";
 import { SIDE, mergeSituation } from "./merge_state.mjs";
 import { BARS, MAPS, barsName, mapName } from "./merge_words.mjs";
 
+const SHOWN = ["rank", "alpha", "use_rslora", "adapter", "adapters", "input"]; // what the figures follow
 
 // What each view of the page has drawn, keyed by its state: two views share nothing.
 const drawnOf = new WeakMap();
@@ -18,11 +19,19 @@ function viewOf(state) {
   return drawnOf.get(state);
 }
 
-function drawMaps(view, state, now) {
+/** Compute the pictures and the vectors of a state, unless it is the last one. */
+function follow(view, state) {
+  const shown = SHOWN.map((name) => state[name]);
+  if (view.shown?.every((value, i) => value === shown[i])) return;
+  const now = mergeSituation(state);
+  if (view.input !== state.input) Object.assign(view, { input: state.input, base: applied(now.W, now.x, now.d, now.k) });
   const update = pooledUpdate(now, SIDE);
-  const pictures = [view.W, update, plus(view.W, update)];
+  Object.assign(view, { shown, now, pictures: [view.W, update, plus(view.W, update)], pass: forwardPass(now, view.base) });
+}
+
+function drawMaps({ heats, pictures, now }, state) {
   const top = niceCeiling(Math.max(...pictures.map(greatest)));
-  view.heats.forEach((heat, i) => {
+  heats.forEach((heat, i) => {
     heat.show(pictures[i], { ...now, side: SIDE, top });
     nameFigure(state.maps[i], mapName(MAPS[i], now, top));
   });
@@ -33,9 +42,9 @@ function drawMaps(view, state, now) {
 const same = (p, q) => p?.length === q.length && p.every((value, i) => value === q[i]);
 
 /** Draw the vectors that changed; what stands still costs no paint. */
-function drawBars(view, state, now) {
-  const { x, base, update, unmerged, merged } = forwardPass(now, mergedWeights(now));
-  const series = [[x], [base], [update], [unmerged, merged]];
+function drawBars(view, state) {
+  const { now, base, pass } = view;
+  const series = [[now.x], [base], [pass.update], [pass.unmerged, state.merged.h ?? []]];
   const top = niceCeiling(Math.max(...series.flat().map(greatest)));
   state.bars.forEach((figure, i) => {
     series[i].forEach((values, j) => {
@@ -66,7 +75,7 @@ export default function redraw(_args, state) {
     view.colours = colours;
     for (const figure of [...state.maps, ...state.bars]) applyColours(figure, state.paint.colours);
   }
-  const now = mergeSituation(state);
-  drawMaps(view, state, now);
-  drawBars(view, state, now);
+  follow(view, state);
+  drawMaps(view, state);
+  drawBars(view, state);
 }

@@ -1,6 +1,8 @@
-import { DOUBLE, SINGLE, forwardPass, greatest, greatestDifference, mergedWeights, minus, norm, product, rankOf, roundingOf, scaleOf } from "./algebra.mjs";
+import { DOUBLE, MergedPass, SINGLE, addRow, forwardPass, greatest, greatestDifference, norm, scaleOf, squares } from "./algebra.mjs";
+import { clamp } from "./arithmetic.mjs";
 import { MOST_CELLS } from "./cells.mjs";
 import { uniform } from "./draws.mjs";
+import { rankOfProduct } from "./elimination.mjs";
 import { factorsOf } from "./starts.mjs";
 
 // What the merge view shows, from its state. Pure: each part is computed when it is asked for.
@@ -13,7 +15,7 @@ export const inputOf = ({ seed, x }, k) => (x ? Float64Array.from(x) : uniform(s
 /** The adapter in use: its factors at the rank shown, its scale, the weights and the input. */
 export function mergeSituation({ frozen, shape, best, end, rank: wanted, alpha, use_rslora, adapter, adapters, input }) {
   const [d, k] = shape;
-  const rank = Math.min(Math.max(wanted, 1), end);
+  const rank = clamp(wanted, 1, end);
   const record = adapters[adapter - 1];
   const factors = factorsOf(record, d, k, rank, best);
   const scale = scaleOf(alpha, rank, use_rslora);
@@ -28,41 +30,54 @@ export function mergeSituation({ frozen, shape, best, end, rank: wanted, alpha, 
   };
 }
 
-/** How far s·B·A is from the target, and how far the best of this rank is; {} without a target. */
-function distances({ d, k, rank, best }, update) {
-  if (!best?.complete) return {};
-  const held = best.s.length;
-  const stretched = Float64Array.from(best.U, (u, i) => u * best.s[i % held]);
-  const target = product(stretched, best.Vh, d, held, k);
-  return { distance: norm(minus(target, update)), floor: norm(Array.from(best.s).slice(rank)) };
-}
+/** How far the update is from the target, row by row, and how far the best of its rank is. */
+class Distance {
+  constructor({ k, rank, best }) {
+    const held = best.s.length;
+    Object.assign(this, { k, held, Vh: new Float64Array(best.Vh), sum: 0 });
+    this.US = Float64Array.from(best.U, (u, i) => u * best.s[i % held]);
+    this.target = new Float64Array(k);
+    this.floor = norm(Array.from(best.s).slice(rank));
+  }
 
-/** What is said of the update: the rank of B·A, its size, and its distance to the target. */
-export function updateFacts(now, update) {
-  const { d, k, B, W, scale } = now;
-  const size = norm(update);
-  return {
-    rank: rankOf(update, d, k, Math.abs(scale) * roundingOf(now)),
-    zero: greatest(update) === 0,
-    noB: greatest(B) === 0,
-    size,
-    share: size / (norm(W) || 1),
-    ...distances(now, update),
-  };
+  row(i, update) {
+    addRow(this.target.fill(0), 0, this.US, this.Vh, i, this.held, this.k);
+    this.sum += squares(this.target, update);
+  }
+
+  get facts() {
+    return { distance: Math.sqrt(this.sum), floor: this.floor };
+  }
 }
 
 /** What rounding does: the greatest |h − h′| in a precision, and |W − W| after merging and back. */
-function roundingIn(now, merge, precision) {
-  const { unmerged, merged } = forwardPass(now, merge, precision);
-  return { difference: greatestDifference(unmerged, merged), back: greatestDifference(minus(merge.weights, merge.update, precision), merge.W) };
+function roundingOf(now, pass) {
+  const { unmerged } = forwardPass(now, pass.base, pass.precision);
+  return { difference: greatestDifference(unmerged, pass.merged), back: pass.off };
 }
 
-/** All that is computed for the readouts. */
-export function mergeFacts(now) {
-  const [double, single] = [DOUBLE, SINGLE].map((precision) => mergedWeights(now, precision));
+/** All that is computed for the readouts, row by row of W: large weights leave time between rows. */
+export function* mergeFacts(now) {
+  const [double, single] = [DOUBLE, SINGLE].map((precision) => new MergedPass(now, precision));
+  const distance = now.best?.complete ? new Distance(now) : null;
+  let [size, peak] = [0, 0];
+  for (let i = 0; i < now.d; i++) {
+    double.row(i);
+    single.row(i);
+    distance?.row(i, double.update);
+    size += squares(double.update);
+    peak = Math.max(peak, greatest(double.update));
+    yield;
+  }
   return {
-    ...updateFacts(now, double.update),
-    double: roundingIn(now, double, DOUBLE),
-    single: roundingIn(now, single, SINGLE),
+    rank: rankOfProduct(now),
+    zero: peak === 0,
+    noB: greatest(now.B) === 0,
+    size: Math.sqrt(size),
+    share: Math.sqrt(size) / (norm(now.W) || 1),
+    merged: double.merged,
+    double: roundingOf(now, double),
+    single: roundingOf(now, single),
+    ...distance?.facts,
   };
 }

@@ -1,4 +1,4 @@
-import { drawnFactors } from "./draws.mjs";
+import { drawnA, drawnB } from "./draws.mjs";
 
 // How the factors of an update begin: starts.py in JavaScript. Matrices are flat, row by row.
 
@@ -12,9 +12,8 @@ function columns(M, held, rows, wanted) {
 
 /** B (d × r) and A (r × k) of an adapter's record at a rank. */
 export function factorsOf(record, d, k, rank, best = null) {
-  const drawn = drawnFactors(record.seed, d, k, rank);
-  if (record.start === "random") return drawn;
-  const A = drawn.A;
+  const A = drawnA(record.seed, k, rank);
+  if (record.start === "random") return { B: drawnB(record.seed, d, rank), A };
   if (record.start === "own") {
     A.set(record.A.slice(0, rank * k));
     return { B: columns(record.B, record.A.length / k, d, rank), A };
