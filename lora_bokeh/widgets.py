@@ -74,6 +74,7 @@ class Shell(Component):
     kept = param.List(default=[], doc="Rank of each by the plan shown; the page's own.")
     rules = param.List(default=[], doc="Rank rules: name, title, formula and source.")
     thresholds = param.List(default=[], doc="Stops of the rules' threshold.")
+    threshold = param.Number(default=None, allow_None=True, doc="The one set; the page's own.")
     heading = param.String(default="", doc="Heading; {rank} stands for the rank.")
     notice = param.String(default="", doc="What went wrong, shown above the figures.")
     show_full_matrix = param.Boolean(default=True, doc="Whether ΔW is drawn beside its factors.")

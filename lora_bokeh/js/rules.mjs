@@ -2,6 +2,20 @@ import { h, setText } from "./dom.mjs";
 
 // Which rank, by which rule. Every rank was computed in Python; here it is looked up and chosen.
 
+const USUAL_THRESHOLD = 0.9; // where none was set
+
+/** The stop of the threshold nearest to a share of the energy. */
+export function nearestStop(thresholds, share) {
+  const distances = thresholds.map((t) => Math.abs(t - share));
+  return distances.indexOf(Math.min(...distances));
+}
+
+/** What a link says of the threshold: the nearest on offer, or nothing set. */
+export const nearestThreshold = (thresholds) => (text) => {
+  if (text === "") return null;
+  return Number.isFinite(Number(text)) ? thresholds()[nearestStop(thresholds(), Number(text))] : undefined;
+};
+
 /** A rule's answer at a stop of the threshold: a rank, or bounds on it where not all is known. */
 export function ruleAnswer(answers, rule, stop) {
   const answer = answers[rule.name];
@@ -36,17 +50,15 @@ function ruleRow(rule, answer, state, end, onRank) {
 }
 
 /** The table rule → rank, with one threshold for the rules that have one. */
-export function rulesPanel(onRank) {
-  let [state, now] = [null, null];
-  let stop = null;
+export function rulesPanel(onRank, onStop) {
   const value = h("output", { "aria-hidden": "true" });
-  const range = h("input", { type: "range", min: 0, step: 1, oninput: () => { stop = Number(range.value); draw(); } });
+  const range = h("input", { type: "range", min: 0, step: 1, oninput: () => onStop(Number(range.value)) });
   const label = h("label", { class: "slider" }, h("span", {}, "threshold t"), range, value);
   const body = h("tbody");
   const table = h("table", {}, h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "rule"), h("th", { scope: "col" }, "rank"))), body);
   const element = h("section", { class: "card rules", "aria-label": "rank rules" }, h("h2", {}, "Which rank, by which rule"), label, table);
-  const draw = () => {
-    const { thresholds, rules } = state;
+  const draw = (now, { thresholds, threshold, rules }) => {
+    const stop = nearestStop(thresholds, threshold ?? USUAL_THRESHOLD);
     const focused = body.getRootNode().activeElement?.getAttribute("aria-label")?.split(":")[0];
     range.max = thresholds.length - 1;
     range.value = stop;
@@ -57,12 +69,9 @@ export function rulesPanel(onRank) {
     body.replaceChildren(...rules.filter(({ name }) => name in now.curve.answers).map((rule) => ruleRow(rule, ruleAnswer(now.curve.answers, rule, stop), now, now.end, onRank)));
     if (focused) [...body.querySelectorAll("button")].find((b) => b.getAttribute("aria-label").startsWith(`${focused}:`))?.focus();
   };
-  const show = (situation, model) => {
-    [now, state] = [situation, model];
+  const show = (now, model) => {
     element.hidden = !model.rules.length || !now.curve?.answers;
-    if (element.hidden) return;
-    stop ??= model.thresholds.indexOf(0.9);
-    draw();
+    if (!element.hidden) draw(now, model);
   };
   return { element, show };
 }

@@ -12,7 +12,7 @@ import { POSITIVE, WHOLE, among } from "./link.mjs";
 import { heedSync } from "./notebook.mjs";
 import { keepPainted } from "./painting.mjs";
 import { planPanel } from "./plan.mjs";
-import { rulesPanel } from "./rules.mjs";
+import { nearestThreshold, rulesPanel } from "./rules.mjs";
 import { statusRegion } from "./status.mjs";
 import { METRICS, stateTitle, summary } from "./wording.mjs";
 
@@ -36,6 +36,7 @@ function kindsOf(model, data) {
   if (!model.curve) return { rank: WHOLE, d: WHOLE, k: WHOLE };
   const names = () => [...Object.keys(data.targets), ...(data.hosted ? data.index.map((row) => row.name) : [])];
   const kinds = { target: among(names), rank: WHOLE, metric: among(() => Object.keys(METRICS)) };
+  if (model.rules.length) kinds.threshold = nearestThreshold(() => data.thresholds);
   return model.factors ? { ...kinds, alpha: POSITIVE } : kinds;
 }
 
@@ -68,7 +69,7 @@ function build(model, data) {
     plan: planPanel(`plan-${++instances}`, (kept) => data.setv({ kept }, { sync: false })),
     inside: model.inside?.length ? insidePanel(model, model.get_child("inside"), (figure) => mapMenu(figure, model, data, said.say)) : null,
     readout: readoutPanel(),
-    rules: rulesPanel((rank) => change(data, { rank })),
+    rules: rulesPanel((rank) => change(data, { rank }), (stop) => data.setv({ threshold: data.thresholds[stop] }, { sync: false })),
     progress: progressPanel(() => { model.cancels += 1; }, () => { model.extensions += 1; }),
     status: said,
   };
@@ -119,7 +120,7 @@ export function render({ model, data, el, view }) {
   const parts = build(model, data);
   const update = () => parts.status.show(summary(show(parts, model)));
   parts.status.say(summary(show(parts, model)));
-  model.on(["progress", "surveying", "index", "notes", "plans", "kept", "rank", "metric", "target", "targets", "closer", "d", "k", "notice", "alpha", "heading", "show_parameter_count"], update);
+  model.on(["progress", "surveying", "index", "notes", "plans", "kept", "rank", "metric", "threshold", "target", "targets", "closer", "d", "k", "notice", "alpha", "heading", "show_parameter_count"], update);
   if (model.curve) followPointer(data, model.curve);
   model.map?.on_event("tap", (event) => {
     const target = matrixAt(event, model.map);

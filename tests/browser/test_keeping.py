@@ -85,6 +85,24 @@ def test_link_beyond_what_there_is_is_cut_and_said(address_of, open_tab):
     expect(notice).to_be_hidden()
 
 
+def test_link_and_undo_carry_the_threshold_of_the_rules(address_of, open_tab):
+    address = address_of(LoraExplorer)
+    sent = ExplorerPage(open_tab(address).page)
+    rules = sent.root.get_by_role("region", name="rank rules")
+    threshold = rules.get_by_role("slider", name="threshold")
+    expect(threshold).to_have_attribute("aria-valuetext", "90 %")
+    threshold.press("ArrowRight")
+    expect(sent.page).to_have_url(re.compile("threshold=0.95$"))
+    received = ExplorerPage(open_tab(sent.page.url).page)
+    same = received.root.get_by_role("region", name="rank rules")
+    expect(same.get_by_role("slider", name="threshold")).to_have_attribute("aria-valuetext", "95 %")
+    assert same.inner_text() == rules.inner_text()
+    sent.root.get_by_role("button", name="Undo").click()
+    expect(threshold).to_have_attribute("aria-valuetext", "90 %")
+    cut = ExplorerPage(open_tab(address + "#threshold=0.42").page)
+    expect(cut.root.get_by_text("The link asks for threshold 0.42; the nearest")).to_be_visible()
+
+
 def test_view_in_python_hears_of_the_link(serve_view, open_tab):
     views = []
     address = serve_view(lambda: views.append(LoraExplorer()) or views[-1])
