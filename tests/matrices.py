@@ -15,6 +15,16 @@ def with_values(m, n, values, seed=0):
     return (orthonormal(m, k, rng) * values) @ orthonormal(n, k, rng).T
 
 
+def falling(m, n, rank, power):
+    """Return a random (m, n) matrix of a rank whose singular values are j^-power; read only.
+
+    Past 1024 each way it is computed in the background of a page.
+    """
+    matrix = with_values(m, n, np.arange(1.0, rank + 1) ** -power)
+    matrix.flags.writeable = False
+    return matrix
+
+
 def hilbert(n):
     return 1.0 / (np.arange(n)[:, None] + np.arange(n) + 1.0)
 

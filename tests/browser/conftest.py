@@ -4,26 +4,36 @@ from __future__ import annotations
 
 import os
 import re
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
-import panel as pn
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
+from lora_bokeh import save_html
+from lora_bokeh.assets import bundle
 from tests.browser import install
+from tests.browser.serving import serving_command, serving_view
 
-PATIENCE = 15_000  # ms; machines that run tests are busy
-HOST = "127.0.0.1"  # by number: a bare machine may not know "localhost"
+PATIENCE = 30_000  # ms; machines that run tests are busy
 LOCAL = re.compile(r"(file|data|blob|about):|(http|ws)://(localhost|127\.0\.0\.1)[:/]")
 
+
+# Calls a function of a module once for each list of arguments; typed arrays come back as lists.
+CALLS = """async ([code, name, calls]) => {
+    const url = URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
+    const call = (await import(url))[name];
+    const plain = (value) => {
+        if (value === null || typeof value !== "object") return value;
+        if (ArrayBuffer.isView(value) || Array.isArray(value)) return Array.from(value, plain);
+        return Object.fromEntries(Object.entries(value).map(([key, held]) => [key, plain(held)]));
+    };
+    return calls.map((args) => plain(call(...args)));
+}"""
 
 expect.set_options(timeout=PATIENCE)
 
@@ -78,7 +88,14 @@ OpenTab = Callable[..., Tab]
 
 
 @pytest.fixture
-def open_tab(browser: Browser) -> Iterator[OpenTab]:
+def servers() -> Iterator[ExitStack]:
+    """The servers of a test; its tabs are closed before them."""
+    with ExitStack() as stack:
+        yield stack
+
+
+@pytest.fixture
+def open_tab(browser: Browser, servers: ExitStack) -> Iterator[OpenTab]:
     """Open ``open_tab(url or path, color_scheme="dark", reduced_motion="reduce", width=390)``.
 
     Files are opened with the network cut. Every tab must have been silent on the console and have
@@ -102,69 +119,58 @@ def open_tab(browser: Browser) -> Iterator[OpenTab]:
     assert [tab.outside for tab in tabs] == [[] for _ in tabs]
 
 
-def free_port() -> int:
-    """Return a port on which nobody listens."""
-    with socket.create_server((HOST, 0)) as server:
-        return server.getsockname()[1]
-
-
-def wait_for(port: int, seconds: float = 30) -> None:
-    """Return when somebody listens on the port."""
-    end = time.monotonic() + seconds
-    while True:
-        try:
-            return socket.create_connection((HOST, port)).close()
-        except ConnectionRefusedError:
-            if time.monotonic() > end:
-                raise
-            time.sleep(0.05)
-
-
 @pytest.fixture
-def serve_view() -> Iterator[Callable[[Callable[[], object]], str]]:
+def serve_view(servers: ExitStack) -> Callable[[Callable[[], object]], str]:
     """Serve ``serve_view(factory)`` from a thread of this process; return the address."""
-    servers = []
-
-    def serve(factory: Callable[[], object]) -> str:
-        port = free_port()
-        where = {"port": port, "address": HOST, "websocket_origin": f"{HOST}:{port}"}
-        servers.append(pn.serve(factory, **where, threaded=True, show=False, verbose=False))
-        wait_for(port)
-        return f"http://{HOST}:{port}"
-
-    yield serve
-    for server in servers:
-        server.stop()
+    return lambda factory: servers.enter_context(serving_view(factory))
 
 
 @pytest.fixture
-def serve_command(pytestconfig: pytest.Config) -> Iterator[Callable[..., str]]:
+def serve_command(servers: ExitStack, pytestconfig: pytest.Config) -> Callable[..., str]:
     """Run ``serve_command("panel", "serve", path, "--port", "0")`` as ``python -m …``.
 
     Returns the address that the server prints.
     """
-    processes = []
+    return lambda *command: servers.enter_context(serving_command(command, pytestconfig.rootpath))
 
-    def serve(*command: object) -> str:
-        process = subprocess.Popen(
-            [sys.executable, "-u", "-m", *map(str, command)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            cwd=pytestconfig.rootpath,
-            text=True,
-        )
-        processes.append(process)
-        said = []
-        for line in process.stdout:
-            said.append(line)
-            if address := re.search(r"http://\S+", line):
-                return address[0]
-        raise AssertionError("the server printed no address:\n" + "".join(said))
 
-    yield serve
-    for process in processes:
-        process.terminate()
-        process.communicate(timeout=20)
+@pytest.fixture(scope="session")
+def file_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[type], Path]:
+    """Return the file of a class's default view, saved once however many tests look at it."""
+
+    @cache
+    def saved(view: type) -> Path:
+        path = tmp_path_factory.mktemp("file") / "page.html"
+        save_html(view(), path)
+        return path
+
+    return saved
+
+
+@pytest.fixture
+def open_file(file_of, tmp_path: Path, open_tab: OpenTab) -> OpenTab:
+    """Open the file of ``open_file(view, **options)``; of a class, that of its default view."""
+
+    def open_one(view: object, **options) -> Tab:
+        if isinstance(view, type):
+            return open_tab(file_of(view), **options)
+        save_html(view, tmp_path / "page.html")
+        return open_tab(tmp_path / "page.html", **options)
+
+    return open_one
+
+
+@pytest.fixture
+def call_each(open_tab: OpenTab) -> Callable[..., list]:
+    """Call ``call_each("format.mjs", "formatCount", [[64], [4096]])`` in the page, in order."""
+    page = open_tab("about:blank").page
+    return lambda module, name, calls: page.evaluate(CALLS, [bundle(module), name, list(calls)])
+
+
+@pytest.fixture
+def call(call_each: Callable[..., list]) -> Callable[..., object]:
+    """Call ``call("format.mjs", "formatCount", 4096)`` in the page."""
+    return lambda module, name, *args: call_each(module, name, [args])[0]
 
 
 @pytest.fixture

@@ -2,9 +2,45 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from playwright.sync_api import Locator, Page, expect
+
+MOMENT = 20  # ms
+COLUMNS = """([figure, renderer, nth]) => {
+    const figures = Bokeh.documents.flatMap((doc) => doc.roots())
+        .flatMap((root) => [...root.references()])
+        .filter((model) => model.type === "Figure" && model.name === figure);
+    const { data } = figures[nth].renderers.find((each) => each.name === renderer).data_source;
+    return Object.fromEntries(
+        Object.entries(data).map(([name, column]) => [name, Array.from(column)]));
+}"""
+
+
+def drawn(page: Page, figure: str, renderer: str, nth: int = 0) -> dict[str, list]:
+    """Return the columns that a renderer of the nth figure of that name is drawn from."""
+    return page.evaluate(COLUMNS, [figure, renderer, nth])
+
+
+def eventually(page: Page, read: Callable[[], object], expected: object) -> None:
+    """Wait until what Python reads is as expected: a message from the page is on its way."""
+    for _ in range(1500):
+        if read() == expected:
+            return
+        page.wait_for_timeout(MOMENT)
+    assert read() == expected
+
+
+def let_settle(page: Page) -> None:
+    """Wait until a change has settled, by the page's clock: its timers fire in order."""
+    page.evaluate("() => new Promise((settled) => setTimeout(settled, 500))")
+
+
+def expect_drawn(root: Locator) -> None:
+    """Wait for the first drawing; from then on figures are drawn in the event that changes them."""
+    expect(root.locator("[role=figure][aria-label]").first).to_be_attached()
 
 
 @dataclass
@@ -16,6 +52,7 @@ class ExplorerPage:
 
     def __post_init__(self) -> None:
         expect(self.slider).to_be_visible()
+        expect_drawn(self.root)
 
     @property
     def root(self) -> Locator:
@@ -51,7 +88,7 @@ class ExplorerPage:
 
     def settled(self) -> str:
         """Return what the live region says once it has spoken of the rank shown."""
-        expect(self.status).to_contain_text(f"Rank {self.rank}")
+        expect(self.status).to_contain_text(re.compile(rf"Rank {self.rank}\b"))
         return self.status.inner_text()
 
     def readouts(self) -> dict[str, tuple[str, str | None]]:
@@ -67,14 +104,4 @@ class ExplorerPage:
 
     def drawn(self, figure: str, renderer: str) -> dict[str, list]:
         """Return the columns that a figure's renderer is drawn from."""
-        return self.page.evaluate(
-            """([figure, renderer, nth]) => {
-                const figures = Bokeh.documents.flatMap((doc) => doc.roots())
-                    .flatMap((root) => [...root.references()])
-                    .filter((model) => model.type === "Figure" && model.name === figure);
-                const source = figures[nth].renderers.find((r) => r.name === renderer).data_source;
-                return Object.fromEntries(Object.entries(source.data).map(
-                    ([name, column]) => [name, Array.from(column)]));
-            }""",
-            [figure, renderer, self.nth],
-        )
+        return drawn(self.page, figure, renderer, self.nth)
