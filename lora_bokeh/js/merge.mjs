@@ -67,13 +67,13 @@ function headOf() {
   const line = h("p", { class: "story" });
   const notice = h("p", { class: "notice" });
   const element = h("header", { class: "head" }, h("h1", {}, "W′ = W + s·B·A"), what, line, notice);
-  const show = (now, facts, text) => {
-    setText(what, subject(now));
+  const show = (now) => setText(what, subject(now));
+  const tell = (now, facts, text) => {
     setText(line, story(now, facts));
     setText(notice, text);
     notice.hidden = !text;
   };
-  return { element, show };
+  return { element, show, tell };
 }
 
 /** A figure under its title, with the menu that saves it. */
@@ -96,7 +96,7 @@ function mapsCard(model, menuOf) {
 /** The bars of x, Wx, s·B(Ax) and h, each under its title. */
 function barsOf(model, menuOf) {
   const plots = model.get_child("bars");
-  const note = model.shape[0] <= OUTLINED ? " merged outlined" : " merged darker";
+  const note = model.shape[0] <= OUTLINED ? " merged outlined" : " merged bolder";
   return BARS.map((title, i) => captioned(title, plots[i], menuOf(model.bars[i], title), title === "h" ? note : ""));
 }
 
@@ -156,7 +156,7 @@ function build(model, data, view) {
 /** What costs nothing to show. */
 function showState(parts, data) {
   const now = mergeSituation(data);
-  for (const part of [parts.rank, parts.alpha, parts.factors]) part.show(now);
+  for (const part of [parts.head, parts.rank, parts.alpha, parts.factors]) part.show(now);
   parts.rule.show(now.rslora);
   parts.adapter.show(now.adapter);
   return now;
@@ -165,7 +165,8 @@ function showState(parts, data) {
 /** What has been computed: readouts, sentences, and h of the merged weights. */
 function showFacts(parts, data, now, facts) {
   data.setv({ merged: { h: facts.merged } }, QUIETLY);
-  parts.head.show(now, facts, data.notice);
+  parts.element.ariaBusy = "false";
+  parts.head.tell(now, facts, data.notice);
   parts.readout.show(now, facts, now.W);
   parts.forward.show(now, data.input.seed, facts);
   return mergeSummary(now, facts);
@@ -182,6 +183,7 @@ export function render({ model, data, el, view }) {
     const now = showState(parts, data);
     giveUp();
     if (now.W.length <= AT_ONCE) return tell(now)(runThrough(mergeFacts(now)));
+    parts.element.ariaBusy = "true";
     if (data.merged.h) data.setv({ merged: {} }, QUIETLY);
     giveUp = runInSlices(mergeFacts(now), RESTS, tell(now));
   };

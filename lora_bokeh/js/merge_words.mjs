@@ -65,7 +65,7 @@ export const differenceText = ({ double, single }) => `${formatSignificant(doubl
 export function roundingSentence({ zero, double, single }) {
   if (zero) return "ΔW = 0: both ways compute Wx, bit for bit.";
   if (double.difference === 0 && single.difference === 0) return "On paper the two are equal; here every rounding happens to agree.";
-  return "On paper the two are equal. They add in another order, so they differ: that is rounding, and with the 29 bits fewer of float32 it is larger.";
+  return "On paper the two are equal. They round at other places, so they differ: that is rounding, not zero, and larger in float32, which has 29 bits fewer.";
 }
 
 /** The two ways of running an adapter, row by row: [what, unmerged, merged]. */
