@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from lora_bokeh.cli_output import printable
+from lora_bokeh.progress import counted
 from lora_bokeh.spectrum import Spectrum, spectrum, spectrum_so_far
 from lora_bokeh.steps import svd_steps
 
@@ -16,10 +17,11 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from lora_bokeh.loaders import Entry
-    from lora_bokeh.resize import Progress as Report
+    from lora_bokeh.progress import Progress as Report
     from lora_bokeh.training import TrainingRun
 
 BETWEEN_LOOKS = 0.1  # s
+ECHO = 2  # characters a terminal adds to the line at Ctrl-C, without which it must not wrap
 
 
 def computed_spectrum(what: str, matrix: Any, **options: Any) -> Spectrum:
@@ -36,20 +38,20 @@ def computed_spectrum(what: str, matrix: Any, **options: Any) -> Spectrum:
 def each_spectrum(what: str, entries: Sequence[Entry]) -> Iterator[tuple[Entry, Spectrum]]:
     """Yield each entry of a source with its spectrum."""
     with reporting(what) as report:
-        for number, entry in enumerate(entries, 1):
+        for entry in counted(entries, lambda entry: str(entry.name), report):
             yield entry, spectrum(entry.read())
-            report(str(entry.name), number, len(entries))
 
 
 @contextmanager
 def reporting(what: str) -> Iterator[Report]:
-    """Give a function to be told which matrix is done, how many are, and of how many."""
+    """Give a function to be told which matrix comes next, how many are done, and of how many."""
     with _bar("matrices") as bar:
         task = bar and bar.add_task(printable(what), total=None)
 
-        def report(_name: str, done: int, total: int) -> None:
+        def report(name: str, done: int, total: int) -> None:
             if bar:
-                bar.update(task, completed=done, total=total)
+                shown = printable(" · ".join(filter(None, (what, name))))
+                bar.update(task, completed=done, total=total, description=shown)
 
         yield report
 
@@ -88,7 +90,11 @@ def _bar(unit: str) -> Iterator[Any]:
 def _progress(unit: str) -> Progress:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+    from rich.table import Column
 
-    name = TextColumn("{task.description}", markup=False)
-    columns = (SpinnerColumn(), name, BarColumn(), MofNCompleteColumn(), TextColumn(unit))
-    return Progress(*columns, console=Console(stderr=True), transient=True)
+    rest = Column(ratio=1, no_wrap=True, overflow="ellipsis")  # of the line, however long the name
+    name = TextColumn("{task.description}", markup=False, table_column=rest)
+    columns = (SpinnerColumn(), BarColumn(24), MofNCompleteColumn(), TextColumn(unit), name)
+    console = Console(stderr=True)
+    console.width = max(1, console.width - ECHO)
+    return Progress(*columns, console=console, transient=True, expand=True)

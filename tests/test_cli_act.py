@@ -1,16 +1,11 @@
 """The commands that write: resize and extract, from the options to the files."""
 
 import json
-import os
-import pty
-import signal
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
 
 from lora_bokeh.cli import main
 from tests.adapters import checkpoint, factors, kohya, peft
@@ -196,38 +191,3 @@ def test_refusals_are_one_line_and_leave_nothing(here, line, message):
     before = sorted(here.rglob("*"))
     assert message.lower() in refused(*line.split()).lower()
     assert sorted(here.rglob("*")) == before
-
-
-@pytest.fixture
-def slow(tmp_path):
-    """Two checkpoints that take some seconds to compare."""
-    rng = np.random.default_rng(0)
-    for name in ("base", "tuned"):
-        (tmp_path / name).mkdir()
-        arrays = {f"{i}.weight": rng.standard_normal((1024, 1024), np.float32) for i in range(24)}
-        save_file(arrays, tmp_path / name / "model.safetensors")
-    return tmp_path
-
-
-def test_interrupt_leaves_nothing(slow):
-    leader, follower = pty.openpty()
-    command = ["-m", "lora_bokeh", "extract", "base", "tuned", "-o", "out", "--rank", "8"]
-    with subprocess.Popen([sys.executable, *command], cwd=slow, stderr=follower) as process:
-        os.close(follower)
-        screen, interrupted = b"", False
-        while chunk := read(leader):
-            screen += chunk
-            if b"2/24" in screen and not interrupted:  # work is under way
-                process.send_signal(signal.SIGINT)
-                interrupted = True
-    os.close(leader)
-    assert process.returncode == 130
-    assert sorted(path.name for path in slow.iterdir()) == ["base", "tuned"]
-
-
-def read(leader):
-    """Return what was shown; nothing once the program has ended."""
-    try:
-        return os.read(leader, 1 << 12)
-    except OSError:
-        return b""

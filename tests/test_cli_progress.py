@@ -1,17 +1,18 @@
 """The progress bar: on a terminal's standard error, nowhere else."""
 
 import io
-import os
-import pty
-import subprocess
 import sys
 
 import numpy as np
 import pytest
 
 from lora_bokeh import LoraExplorer, cli_progress, spectrum
+from tests.adapters import checkpoint, factors, peft, product
+from tests.terminal import run_in_terminal
 
 MATRIX = np.random.default_rng(0).standard_normal((1200, 1100))
+MATRICES = 16
+WRITING = [("resize", "adapter"), ("extract", "base", "tuned")]
 
 
 class Terminal(io.StringIO):
@@ -30,6 +31,20 @@ def terminal(monkeypatch):
         return sys.stderr
 
     return install
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    """An adapter and two checkpoints, on each of which a command works for a second or so."""
+    folder = tmp_path_factory.mktemp("models")
+    names = [f"layers.{i}.q" for i in range(MATRICES)]
+    pair = factors(0, (4096, 64), (64, 4096), np.float16)
+    peft(folder / "adapter", dict.fromkeys(names, pair))
+    before = np.random.default_rng(0).standard_normal((512, 512), np.float32)
+    change = product(*factors(0, (512, 3), (3, 512))).astype(np.float32)
+    for name, weight in (("base", before), ("tuned", before + change)):
+        checkpoint(folder / name, {f"{name}.weight": weight for name in names})
+    return folder
 
 
 def test_bar_counts_the_ranks_and_the_result_is_the_same(terminal):
@@ -54,25 +69,26 @@ def test_silence_where_standard_error_is_no_terminal(capsys):
 
 def test_command_shows_it_on_a_real_terminal(tmp_path):
     np.save(tmp_path / "w.npy", MATRIX)
-    leader, follower = pty.openpty()
-    command = [sys.executable, "-m", "lora_bokeh", "curve", "w.npy", "--max-rank", "4"]
-    with subprocess.Popen(
-        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=follower
-    ) as process:
-        os.close(follower)
-        shown = read_all(leader)
-        assert b"captured energy" in process.stdout.read()
-    assert process.returncode == 0
-    assert b"ranks" in shown
+    ran = run_in_terminal(tmp_path, "curve", "w.npy", "--max-rank", "4")
+    assert ran.code == 0
+    assert "captured energy" in ran.output
+    assert b"ranks" in ran.shown
 
 
-def read_all(leader: int) -> bytes:
-    """Read a terminal while it is written to, for a full one stops its writer."""
-    shown = b""
-    try:
-        while chunk := os.read(leader, 1 << 16):
-            shown += chunk
-    except OSError:  # Linux says so when the last writer has closed
-        pass
-    os.close(leader)
-    return shown
+@pytest.mark.parametrize("command", WRITING)
+def test_matrices_are_counted_and_named_and_the_bar_goes(models, tmp_path, command):
+    ran = run_in_terminal(models, *command, "-o", tmp_path / "out", "--rank", "3")
+    assert (ran.code, ran.output.splitlines()[-1]) == (0, f"{tmp_path / 'out'}: written")
+    for text in (f"{MATRICES}/{MATRICES}", f"{command[-1]} · layers."):
+        assert text.encode() in ran.shown
+    assert ran.left_clean
+
+
+@pytest.mark.parametrize("command", WRITING)
+def test_interrupt_leaves_nothing(models, tmp_path, command):
+    under_way = f"/{MATRICES}".encode()
+    args = (*command, "-o", tmp_path / "out", "--rank", "8")
+    ran = run_in_terminal(models, *args, interrupt_at=under_way)
+    assert (ran.code, ran.output) == (130, "")
+    assert ran.left_clean
+    assert list(tmp_path.iterdir()) == []
