@@ -193,6 +193,7 @@ def test_python_and_page_follow_each_other(serve_view, open_tab):
     page.page.wait_for_timeout(500)
     (last,) = [frame for frame in map(str, tab.frames) if '"attr":"rank"' in frame]
     assert len(last) < 200  # the factors stay where they are
+    assert not [frame for frame in map(str, tab.frames) if '"attr":"merged"' in frame]
     assert (view.rank, view.use_rslora, view.B[1, 0], view.x[0]) == (3, True, 1.5, -2)
     B, A = np.arange(6.0).reshape(6, 1), np.ones((1, 6))
     view.param.update(B=B, A=A, alpha=0.5)
