@@ -194,6 +194,17 @@ def test_axe_finds_nothing(scheme, width, open_lesson, violations):
     assert lesson.page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+@pytest.mark.parametrize(("scheme", "width"), [("dark", 1280), ("light", 390)])
+def test_axe_finds_nothing_while_exploring(scheme, width, open_lesson, violations):
+    lesson = open_lesson(color_scheme=scheme, width=width, reduced_motion="reduce")
+    lesson.button("Explore").click()
+    for title in VIEWS.values():
+        lesson.button(title).click()
+        expect(lesson.attempt.get_by_role("heading", level=1)).to_have_count(1)
+        assert violations(lesson.page) == []
+        assert lesson.page.evaluate("document.documentElement.scrollWidth") <= width
+
+
 def test_on_paper_there_are_no_controls(open_lesson):
     lesson = open_lesson()
     lesson.button("For instructors").click()
