@@ -7,7 +7,6 @@ save it with :func:`lora_bokeh.save_html`.
 
 from __future__ import annotations
 
-import threading
 from typing import Any
 
 import param
@@ -22,11 +21,12 @@ from lora_bokeh.sessions import Session
 from lora_bokeh.sources import curve_source
 from lora_bokeh.spectrum import Spectrum
 from lora_bokeh.state import METRICS, TRANSITIONS
-from lora_bokeh.view import View, pane
+from lora_bokeh.target_view import TargetView
+from lora_bokeh.view import pane
 from lora_bokeh.widgets import Shell
 
 
-class RankExplorer(View):
+class RankExplorer(TargetView):
     """Reconstruction residual ‖W − W_r‖ of a matrix against the rank r, in two norms.
 
     A large matrix is computed in the background: the page is there at once, and the curve grows.
@@ -53,14 +53,10 @@ class RankExplorer(View):
         :class:`~lora_bokeh.rounding.RoundingError` below which a residual is rounding.
     """
 
-    target_matrix = param.Parameter(default=None, doc="The matrix W; None for the default target.")
     metric = param.Selector(default="frobenius", objects=list(METRICS), doc="Norm on the y axis.")
     transition = param.Selector(default="snap", objects=list(TRANSITIONS), doc="Spring.")
     max_rank = param.Integer(default=None, allow_None=True, bounds=(1, None), doc="Values wanted.")
     floor = param.Tuple(default=None, length=2, allow_None=True, doc="RoundingError of the matrix.")
-    target = param.String(default="", doc="Name of the target shown, a key of `targets`.")
-    targets = param.Dict(default={}, constant=True, doc="What the page holds of each target.")
-    notice = param.String(default="", constant=True, doc="Why the target was refused, if it was.")
     growth = param.Dict(default={}, constant=True, doc="What is new of the target computed.")
     progress = param.Dict(default={}, constant=True, doc="How far the computation has come.")
 
@@ -77,12 +73,11 @@ class RankExplorer(View):
         name: str | None = None,
         **params: Any,
     ) -> None:
-        self._label = name or "W"
-        self._lock = threading.RLock()  # without a session, the computing thread reports itself
         self._given: Opened | None = None  # the target that was given, if it is sound
         super().__init__(
-            target_matrix=target_matrix, rank=rank, metric=metric, transition=transition, **params
-        )
+            name, target_matrix=target_matrix, rank=rank, metric=metric, transition=transition,
+            **params,
+        )  # fmt: skip
 
     @property
     def spectrum(self) -> Spectrum:
@@ -140,17 +135,10 @@ class RankExplorer(View):
         """Return what else changes with the matrix, in a view of a file with many."""
         return {}
 
-    def _look(self) -> tuple[Opened | None, str]:
-        """Return the target that was given, or None and what is wrong with it."""
-        matrix = self.target_matrix
-        if matrix is None:
-            return None, ""
-        try:
-            matrix = matrix if hasattr(matrix, "shape") else check_matrix(matrix)
-            most = self.max_rank and min(self.max_rank, *matrix.shape)
-            return Opened(self._label, matrix, most, floor=self.floor), ""
-        except (TypeError, ValueError) as error:
-            return None, f"{error}; showing the default target instead."
+    def _take(self, matrix: Any) -> Opened:
+        matrix = matrix if hasattr(matrix, "shape") else check_matrix(matrix)
+        most = self.max_rank and min(self.max_rank, *matrix.shape)
+        return Opened(self._label, matrix, most, floor=self.floor)
 
     def _start(self, opened: Opened) -> None:
         """Compute in the background; a session's page is changed by its own thread only."""
@@ -173,16 +161,6 @@ class RankExplorer(View):
                     progress=opened.progress(),
                     notice=opened.failure or self.notice,
                 )
-
-    @param.depends("target", watch=True)
-    def _fit_rank(self) -> None:
-        if self.target not in self._opened:
-            names = ", ".join(self._opened)
-            raise ValueError(f"there is no target {self.target!r}; choose one of: {names}")
-        super()._fit_rank()
-
-    def _last_rank(self) -> int:
-        return self._opened[self.target].last
 
     def _page(self) -> dict[str, Any]:
         held = self.targets[self.target]

@@ -2,64 +2,26 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable
 from typing import Any
 
 import param
-from panel.custom import Child
 
-from lora_bokeh.assets import bundle, stylesheet
 from lora_bokeh.eckart_young import ADAM_RATE
 from lora_bokeh.sessions import Session, session_document
-from lora_bokeh.trainer import Trainer, page_grid, page_run
+from lora_bokeh.target_view import TargetView
+from lora_bokeh.trainer import Trainer, page_run
 from lora_bokeh.training import INITS, OPTIMIZERS, Training, TrainingRun, scale_of
 from lora_bokeh.training_figures import loss_figure
-from lora_bokeh.training_grid import RATES, Course, training_grid
-from lora_bokeh.training_offers import Offer, offered_gallery
-from lora_bokeh.view import View, pane
-from lora_bokeh.widgets import Component
+from lora_bokeh.training_grid import RATES, Course
+from lora_bokeh.training_offers import Offer, all_runs, offered_gallery
+from lora_bokeh.training_page import TrainingPage
+from lora_bokeh.view import pane
 
 STEPS = (100, 300, 1000, 3000, 10000)  # what the page offers
 
 
-class TrainingPage(Component):
-    """The page of a :class:`TrainingExplorer`.
-
-    The browser writes the setting, and counts the clicks on start and pause; Python sends what the
-    run has come to. How much of it is shown is the page's own.
-    """
-
-    rank = param.Integer(default=1, doc="Rank r of B and A.")
-    target = param.String(default="", doc="Key of the target, in `targets`.")
-    optimizer = param.String(default="adam", doc='"adam" or "sgd".')
-    learning_rate = param.Number(default=ADAM_RATE, doc="Learning rate.")
-    steps = param.Integer(default=1000, doc="Steps of a whole run.")
-    init = param.String(default="lora", doc='"lora", "zeros" or "random".')
-    starts = param.Integer(default=0, doc="Counts the clicks on start.")
-    pauses = param.Integer(default=0, doc="Counts the clicks on pause.")
-    targets = param.Dict(default={}, doc="What the page holds of each target, by its name.")
-    run = param.Dict(default={}, doc="The run as far as it has come, with its setting.")
-    grids = param.Dict(default={}, doc="All runs of some targets, by name: see training_grid.py.")
-    rates = param.List(default=[], doc="Stops of the learning rate.")
-    lengths = param.List(default=[], doc="Choices of the steps.")
-    hosted = param.Boolean(default=True, doc="Whether there is a Python to train more.")
-    notice = param.String(default="", doc="Why the target was refused, if it was.")
-    playhead = param.Number(default=0, doc="Step that is shown; the page's own, never sent back.")
-    earlier = param.List(default=[], doc="Lines of earlier runs; the page's own.")
-    loss = Child(default=None, allow_None=True, doc="Figure of the loss.")
-
-    _draws = "training_redraw.mjs"
-    _redrawn_on = (
-        *("rank", "target", "targets", "optimizer", "learning_rate", "steps", "init"),
-        *("run", "grids", "playhead", "earlier", "paint"),
-    )
-
-    _esm = bundle("training.mjs")
-    _stylesheets = [stylesheet("palette.css", "shell.css", "training.css")]  # noqa: RUF012
-
-
-class TrainingExplorer(View):
+class TrainingExplorer(TargetView):
     """Train B and A towards a matrix and watch the loss fall towards the floor of their rank.
 
     Parameters
@@ -98,7 +60,6 @@ class TrainingExplorer(View):
     1001
     """
 
-    target_matrix = param.Parameter(default=None, doc="The matrix W; None for the default target.")
     optimizer = param.Selector(default="adam", objects=list(OPTIMIZERS), doc="Optimizer.")
     learning_rate = param.Number(
         default=ADAM_RATE, bounds=(0, None), inclusive_bounds=(False, True), doc="Learning rate."
@@ -112,11 +73,8 @@ class TrainingExplorer(View):
     )  # fmt: skip
     use_rslora = param.Boolean(default=False, doc="Whether s is α/√r instead of α/r.")
     gallery = param.Boolean(default=True, constant=True, doc="Whether other targets are offered.")
-    target = param.String(default="", doc="Name of the target shown, a key of `targets`.")
-    targets = param.Dict(default={}, constant=True, doc="What the page holds of each target.")
     run = param.Dict(default={}, constant=True, doc="The run as far as it has come.")
     grids = param.Dict(default={}, constant=True, doc="All runs of some targets, by name.")
-    notice = param.String(default="", constant=True, doc="Why the target was refused, if it was.")
 
     _component = TrainingPage
     _setting = ("target", "rank", "optimizer", "learning_rate", "init")
@@ -124,8 +82,6 @@ class TrainingExplorer(View):
     _followed = (*_heard, "targets", "run", "grids", "notice")
 
     def __init__(self, target_matrix: Any = None, rank: Any = 2, **params: Any) -> None:
-        self._label = params.pop("name", None) or "W"
-        self._lock = threading.RLock()  # without a session, the training thread reports itself
         self._trainer: Trainer | None = None
         super().__init__(target_matrix=target_matrix, rank=rank, **params)
         self._prepare()
@@ -178,25 +134,8 @@ class TrainingExplorer(View):
             self.param.update(targets=held, target=next(iter(held)), notice=notice)
         self._fit_rank()  # also where the new target has the old one's name
 
-    def _look(self) -> tuple[Offer | None, str]:
-        """Return the target that was given, or None and what is wrong with it."""
-        W = self.target_matrix
-        if W is None:
-            return None, ""
-        try:
-            return Offer(self._label, "", W), ""
-        except (TypeError, ValueError) as error:
-            return None, f"{error}; showing the default target instead."
-
-    @param.depends("target", watch=True)
-    def _fit_rank(self) -> None:
-        if self.target not in self._opened:
-            names = ", ".join(self._opened)
-            raise ValueError(f"there is no target {self.target!r}; choose one of: {names}")
-        super()._fit_rank()
-
-    def _last_rank(self) -> int:
-        return self._opened[self.target].last
+    def _take(self, matrix: Any) -> Offer:
+        return Offer(self._label, "", matrix)
 
     def _prepare(self) -> None:
         """Stand at the start of a run; the one before is not continued."""
@@ -244,11 +183,8 @@ class TrainingExplorer(View):
         return tuple(sorted({*RATES, self.learning_rate}))
 
     def _grids(self, offered: Iterable[Offer]) -> dict[str, Any]:
-        """Return all runs of those targets that are small enough."""
-        rates = self._rates()
         course = Course(self.steps, self.seed, self.lora_alpha, self.use_rslora)
-        small = [o for o in offered if o.affordable(self.steps, len(rates))]
-        return {o.name: page_grid(training_grid(o.W, course, rates)) for o in small}
+        return all_runs(offered, course, self._rates())
 
     def _fill(self, page: TrainingPage) -> None:
         """Train all that a page without Python offers: the small targets, and what is shown."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any
 
@@ -13,8 +13,8 @@ from lora_bokeh.lora import LowRank
 from lora_bokeh.matrix import check_matrix
 from lora_bokeh.spectrum import Spectrum
 from lora_bokeh.targets import Target, gallery, noise
-from lora_bokeh.trainer import page_facts
-from lora_bokeh.training_grid import affordable
+from lora_bokeh.trainer import page_facts, page_grid
+from lora_bokeh.training_grid import Course, affordable, training_grid
 
 MOST_RANKS = 64  # of a large target: where the rank slider ends
 
@@ -46,3 +46,9 @@ def offered_gallery() -> tuple[Offer, ...]:
     story = "Nothing to compress: the floor of a low rank lies high."
     default = Target("random normal 8 × 8", story, noise((8, 8), seed=0))
     return tuple(Offer(t.name, t.story, t.matrix) for t in (default, *gallery()))
+
+
+def all_runs(offered: Iterable[Offer], course: Course, rates: tuple[float, ...]) -> dict[str, Any]:
+    """Return what a page holds of every run of those targets that are small enough, by name."""
+    small = [offer for offer in offered if offer.affordable(course.steps, len(rates))]
+    return {o.name: page_grid(training_grid(o.W, course, rates)) for o in small}

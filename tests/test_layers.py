@@ -46,7 +46,7 @@ LAYERS = {
         "budget_figures",
         *("trainer", "training_figures", "training_offers", "merge_figures"),
         *("widgets", "jobs", "opened", "view", "plans", "survey", "listing", "upload", "answers"),
-        "sessions",
+        *("sessions", "target_view", "training_page"),
     ],
     "L3": [
         "factorization",
