@@ -23,7 +23,8 @@ PATIENCE = 30_000  # ms; machines that run tests are busy
 LOCAL = re.compile(r"(file|data|blob|about):|(http|ws)://(localhost|127\.0\.0\.1)[:/]")
 
 
-# Calls a function of a module once for each list of arguments; typed arrays come back as lists.
+# Calls a function of a module once for each list of arguments: a generator runs to its end, typed
+# arrays come back as lists.
 CALLS = """async ([code, name, calls]) => {
     const url = URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
     const call = (await import(url))[name];
@@ -32,7 +33,11 @@ CALLS = """async ([code, name, calls]) => {
         if (ArrayBuffer.isView(value) || Array.isArray(value)) return Array.from(value, plain);
         return Object.fromEntries(Object.entries(value).map(([key, held]) => [key, plain(held)]));
     };
-    return calls.map((args) => plain(call(...args)));
+    const ended = (value) => {
+        if (typeof value?.next !== "function") return value;
+        for (;;) { const step = value.next(); if (step.done) return step.value; }
+    };
+    return calls.map((args) => plain(ended(call(...args))));
 }"""
 
 expect.set_options(timeout=PATIENCE)

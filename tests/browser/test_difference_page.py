@@ -14,12 +14,10 @@ from safetensors.numpy import load_file, save_file
 
 from lora_bokeh import save_html
 from lora_bokeh.adapter import AdapterExplorer
-from lora_bokeh.assets import bundle
 from lora_bokeh.cli import main
 from lora_bokeh.loaders import difference
 from lora_bokeh.views import view_of
 from tests.browser.explorer_page import ExplorerPage
-from tests.browser.test_functions import CALL
 
 LAYERS, RANK = 3, 4
 
@@ -207,18 +205,14 @@ def test_page_has_no_accessibility_fault(report, violations, scheme, width):
 
 
 @pytest.fixture
-def place(open_tab):
+def place(call):
     """Return the box that the name of a floor takes beside a curve, of those offered."""
-    page = open_tab("about:blank").page
-    code = bundle("floor.mjs")
     frame = {"left": 0.5, "right": 64.5, "low": -0.03, "high": 1.1}
     pixel = {"x": 64 / 700, "y": 1.13 / 300}
 
     def placed(values, floor):
-        boxes = page.evaluate(
-            CALL, [code, "boxesAlong", [floor, "rounding floor 0.1", frame, pixel]]
-        )
-        return page.evaluate(CALL, [code, "freeBox", [boxes, {"high": values}, []]])
+        boxes = call("floor.mjs", "boxesAlong", floor, "rounding floor 0.1", frame, pixel)
+        return call("floor.mjs", "freeBox", boxes, {"high": values}, [])
 
     return placed
 

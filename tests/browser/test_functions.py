@@ -5,22 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lora_bokeh.assets import bundle
 from lora_bokeh.sources import curve_columns, page_target
 from lora_bokeh.spectrum import spectrum
 from lora_bokeh.targets import power_law
-
-CALL = """async ([code, name, args]) => {
-    const url = URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
-    return (await import(url))[name](...args);
-}"""
-
-
-@pytest.fixture
-def call(open_tab):
-    """Call ``call("format.mjs", "formatCount", 4096)`` in the page."""
-    page = open_tab("about:blank").page
-    return lambda module, name, *args: page.evaluate(CALL, [bundle(module), name, list(args)])
 
 
 def test_counts_read_as_published(call):

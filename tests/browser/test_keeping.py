@@ -13,14 +13,7 @@ from safetensors.numpy import save_file
 
 from lora_bokeh import FactorizationPlot, LoraExplorer, RankExplorer, save_html
 from lora_bokeh.adapter import AdapterExplorer
-from lora_bokeh.assets import bundle
 from tests.browser.explorer_page import ExplorerPage
-
-CALL = """async ([code, name, args]) => {
-    const url = URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
-    return (await import(url))[name](...args);
-}"""
-
 
 DRAG = """(slider) => {
     for (const rank of [3, 4, 5]) {
@@ -273,15 +266,10 @@ def test_notebook_keeps_its_address():
 
 
 @pytest.mark.parametrize("prefix", ["", "2."])
-def test_any_text_comes_through_a_fragment(open_tab, prefix):
-    page = open_tab("about:blank").page
+def test_any_text_comes_through_a_fragment(call, prefix):
     texts = {"target": "a&b=c #1 +ü→%", "rank": "7", "x": "100 %"}
     others = "#1.rank=4&3.target=%E2&top" + ("" if prefix else "&2.rank=9")
-
-    def call(name, *args):
-        return page.evaluate(CALL, [bundle("link.mjs"), name, list(args)])
-
-    fragment = call("writeFragment", others, prefix, texts)
+    fragment = call("link.mjs", "writeFragment", others, prefix, texts)
     assert fragment.startswith(others)
-    assert call("readFragment", fragment, prefix) == texts
-    assert call("writeFragment", fragment, prefix, {}) == others
+    assert call("link.mjs", "readFragment", fragment, prefix) == texts
+    assert call("link.mjs", "writeFragment", fragment, prefix, {}) == others

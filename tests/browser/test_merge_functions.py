@@ -8,34 +8,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from lora_bokeh.assets import bundle
 from lora_bokeh.draws import drawn_factors, uniform
 from lora_bokeh.lora import LowRank, forward, merged, scale
 from lora_bokeh.starts import factors_of, own, start
 from lora_bokeh.svd import truncated_svd
 
-CALL = """async ([code, name, calls]) => {
-    const url = URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
-    const module = await import(url);
-    const plain = (value) => ArrayBuffer.isView(value) ? Array.from(value)
-        : value && typeof value === "object" && !Array.isArray(value)
-            ? Object.fromEntries(Object.entries(value).map(([key, v]) => [key, plain(v)])) : value;
-    const ended = (value) => {
-        if (typeof value?.next !== "function") return value;
-        for (;;) { const step = value.next(); if (step.done) return step.value; }
-    };
-    return calls.map((args) => plain(ended(module[name](...args))));
-}"""
 MANY = settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 
 @pytest.fixture
-def call(open_tab):
+def call(call_each):
     """Call ``call("algebra.mjs", "costs", (6, 6, 2), …)`` in the page, once for each tuple."""
-    page = open_tab("about:blank").page
-    return lambda module, name, *calls: page.evaluate(CALL, [bundle(module), name, calls])
+    return lambda module, name, *calls: call_each(module, name, calls)
 
 
 def test_draws_are_pythons_to_the_bit(call):

@@ -12,10 +12,9 @@ import pytest
 from click.testing import CliRunner
 from playwright.sync_api import Locator, expect
 
-from lora_bokeh import LoraExplorer, save_html
+from lora_bokeh import LoraExplorer
 from lora_bokeh.cli import main
 from tests.browser.explorer_page import ExplorerPage
-from tests.browser.test_functions import CALL, bundle
 
 SVG = "{http://www.w3.org/2000/svg}"
 CURVE = "Reconstruction residual by rank"
@@ -30,11 +29,10 @@ def matrix(tmp_path) -> Path:
 
 
 @pytest.fixture
-def explorer(matrix, tmp_path, open_tab) -> ExplorerPage:
+def explorer(matrix, open_file) -> ExplorerPage:
     """A matrix at rank 3, in a file, on a dark page."""
-    save_html(LoraExplorer(np.load(matrix), rank=3, name=matrix.name), tmp_path / "page.html")
-    dark = open_tab(tmp_path / "page.html", color_scheme="dark", reduced_motion="reduce")
-    return ExplorerPage(dark.page)
+    view = LoraExplorer(np.load(matrix), rank=3, name=matrix.name)
+    return ExplorerPage(open_file(view, color_scheme="dark", reduced_motion="reduce").page)
 
 
 def menu_of(explorer: ExplorerPage, heading: str) -> Locator:
@@ -171,13 +169,11 @@ def test_numbers_are_those_of_the_command(explorer, matrix, tmp_path):
     assert held == said | {"source": "w 1.npy"}
 
 
-def test_floats_are_written_as_python_writes_them(open_tab):
+def test_floats_are_written_as_python_writes_them(call_each):
     rng = np.random.default_rng(0)
     numbers = [0.0, 1.0, 1e-4, 1e-5, 123456789012345.0, 1e15, 1e16, 1e22, 5e-324, 0.1, 2.5e-07]
     numbers += (rng.standard_normal(300) * 10.0 ** rng.integers(-30, 30, 300)).tolist()
-    page = open_tab("about:blank").page
-    for x in numbers:
-        assert page.evaluate(CALL, [bundle("table.mjs"), "pythonFloat", [x]]) == repr(x)
+    assert call_each("table.mjs", "pythonFloat", [[x] for x in numbers]) == list(map(repr, numbers))
 
 
 def test_open_menu_has_no_accessibility_fault(explorer, violations):

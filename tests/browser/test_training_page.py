@@ -12,17 +12,11 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from lora_bokeh import TrainingExplorer, save_html, targets, train
-from lora_bokeh.assets import bundle
 from lora_bokeh.milestones import kept_steps, milestones
 from tests.browser.explorer_page import ExplorerPage
 
 W = targets.noise((8, 8), seed=0)
 TARGET = "random normal 8 × 8"
-CALL = """async ([code, name, calls]) => {
-    const url = URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
-    const call = (await import(url))[name];
-    return calls.map((args) => call(...args));
-}"""
 
 
 @dataclass
@@ -259,18 +253,15 @@ def test_python_and_the_served_page_follow_each_other(serve_view, open_tab):
     assert (view.rank, view.target) == (16, "flat")
 
 
-def test_pure_functions_are_pythons(open_tab):
-    page = open_tab("about:blank").page
+def test_pure_functions_are_pythons(call_each):
     calls = [[steps] for steps in (1, 2, 9, 10, 37, 100, 1000, 9999)]
-    said = page.evaluate(CALL, [bundle("descents.mjs"), "milestones", calls])
+    said = call_each("descents.mjs", "milestones", calls)
     assert said == [milestones(steps).tolist() for (steps,) in calls]
     rng = np.random.default_rng(0)
     ends = [
         [10**low, 10 ** (low + span)] for low, span in rng.uniform([-20, 0.01], [3, 18], (40, 2))
     ]
-    for (low, high), ticks in zip(
-        ends, page.evaluate(CALL, [bundle("loss.mjs"), "logTicks", ends]), strict=True
-    ):
+    for (low, high), ticks in zip(ends, call_each("loss.mjs", "logTicks", ends), strict=True):
         assert 2 <= len(ticks) <= 8
         assert all(low <= tick <= high for tick in ticks)
         assert ticks == sorted(ticks)
