@@ -127,7 +127,8 @@ class Computation:
                 self.failure = "there is not enough memory to go on; ask for fewer ranks"
             with self._lock:  # somebody may have come since it was stopped
                 wanted = bool(self._listeners) and not self.finished
-                self._thread = self._thread if wanted else None
+                if not wanted:
+                    self._thread = None
         self._report()
 
     def _report(self) -> None:

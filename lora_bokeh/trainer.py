@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from lora_bokeh.jobs import PLACES
+from lora_bokeh.jobs import PLACES, Report
 from lora_bokeh.lora import LowRank
 from lora_bokeh.milestones import kept_steps
 from lora_bokeh.training import INITS, OPTIMIZERS, Training, TrainingRun
 from lora_bokeh.training_grid import Grid
 
-Report = Callable[[], object]
+BETWEEN_LOOKS = 0.1  # s: whether a run that waits for its turn is still wanted
 
 
 class Trainer:
@@ -64,16 +63,24 @@ class Trainer:
             self._thread = None
 
     def _wait_and_work(self, steps: int, report: Report) -> None:
-        with PLACES:
+        held = False
+        while not held and not self._stop.is_set():  # who stops it waits for this thread to end
+            held = PLACES.acquire(timeout=BETWEEN_LOOKS)
+        try:
             self._work(steps, report)
+        finally:
+            if held:
+                PLACES.release()
 
     def _work(self, steps: int, report: Report) -> None:
-        while self._run.steps < steps and not self._stop.is_set():
-            self._run.advance(min(self._run.chunk, steps - self._run.steps))
-            self.training = self._run.training
+        try:
+            while self._run.steps < steps and not self._stop.is_set():
+                self._run.advance(min(self._run.chunk, steps - self._run.steps))
+                self.training = self._run.training
+                report()
+        finally:  # whatever happened: nobody is to wait for more
+            self.running = False
             report()
-        self.running = False
-        report()
 
 
 def page_run(setting: dict[str, Any], training: Training, steps: int) -> dict[str, Any]:

@@ -1,11 +1,13 @@
 """TrainingExplorer as Python sees it, the runs behind it, and what a file holds of them."""
 
 import threading
+from contextlib import ExitStack
 
 import numpy as np
 import pytest
 
 from lora_bokeh import LowRank, TrainingExplorer, targets, train
+from lora_bokeh.jobs import PLACES
 from lora_bokeh.milestones import kept_steps, milestones
 from lora_bokeh.trainer import Trainer
 from lora_bokeh.training import INITS, OPTIMIZERS, TrainingRun
@@ -151,3 +153,16 @@ def test_a_long_run_is_told_as_it_goes_and_stops():
     trainer.start(steps + 3, report)
     trainer.wait()
     assert (run.steps, len(trainer.training.loss)) == (steps + 3, steps + 4)
+
+
+def test_a_run_that_waits_for_its_turn_stops_at_once():
+    trainer, told = Trainer(TrainingRun(targets.noise((120, 100)), 20)), []
+    with ExitStack() as places:
+        while PLACES.acquire(blocking=False):
+            places.callback(PLACES.release)
+        trainer.start(10**6, lambda: told.append(trainer.running))
+        trainer.stop()
+    assert told == [False]
+    assert len(trainer.training.loss) == 1
+    assert PLACES.acquire(blocking=False)
+    PLACES.release()
