@@ -1,10 +1,8 @@
 """Compiled kernels of the block iteration: arrays in, arrays out, no checks, no randomness.
 
-They are the loops that BLAS has no call for. The products go to NumPy's BLAS: on the narrow blocks
-of the iteration it was measured 1.4 times as fast as SciPy's, the only one compiled code can call,
-and the threads of two BLAS libraries taking turns made both twice as slow. All kernels release the
-GIL. A block of vectors is stored as rows, so that a basis grows by appending and every slice of it
-is contiguous.
+They are the loops that BLAS has no call for; the products are in ``_products``. All kernels release
+the GIL. A block of vectors is stored as rows, so that a basis grows by appending and every slice of
+it is contiguous.
 """
 
 import numpy as np

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from lora_bokeh import _kernels
+from lora_bokeh.products import gram
 
 PIVOT_RATIO = 1e-10  # smallest sound pivot/diagonal: the second pass can still repair it
 SHRINK = 0.25  # a unit row that loses more than ¾ of its square in the second pass was noise
@@ -45,8 +46,10 @@ def orthonormalize(
 
 def _project(Q: np.ndarray, Y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return C float64 and Y − C·Q."""
-    C = (Q @ Y.T).T  # faster than Y @ Q.T
-    return C.astype(np.float64), Y - C @ Q
+    if len(Q) == 0:
+        return np.zeros((len(Y), 0)), Y
+    C, within = gram(Q, Y)
+    return C.T.astype(np.float64), Y - within
 
 
 def _factor(Y: np.ndarray, ratio: float) -> tuple[np.ndarray, np.ndarray, bool]:

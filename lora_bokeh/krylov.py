@@ -13,11 +13,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lora_bokeh import _kernels, small
-from lora_bokeh.gram_schmidt import orthonormalize
+from lora_bokeh import small
+from lora_bokeh.basis import Basis, grown
 from lora_bokeh.products import Operator
 
-BLOCK = 16  # measured: the fewest milliseconds to 64 values of a 4096² matrix, among 4 … 64
+BLOCK = 8  # measured: the fewest milliseconds to 64 values of a 4096² matrix, among 4 … 64
 RESOLVED = 0.01  # a Ritz value with a smaller relative residual is taken for a value of T
 BEYOND = 24  # Ritz values looked at past the wanted ones, to see where the unresolved begin
 SMALLEST_RATIO = {np.float32: 1e-4, np.float64: 1e-2}  # see small.leading_triplets
@@ -37,49 +37,6 @@ class Ritz(NamedTuple):
     right: np.ndarray
 
 
-class Basis:
-    """Orthonormal rows, appended block by block; memory not yet written to costs nothing."""
-
-    def __init__(self, dimension: int, dtype: type[np.floating], rng: np.random.Generator) -> None:
-        self._rows = np.zeros((0, dimension), dtype)
-        self._rng = rng
-        self.size = 0
-
-    @property
-    def rows(self) -> np.ndarray:
-        """The rows so far, shape (size, dimension): a view."""
-        return self._rows[: self.size]
-
-    def append(self, Y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Append the new directions of Y (b, n); return C, L with Y = C·rows + L·new rows."""
-        b = len(Y)
-        self._grow(self.size + b)
-        result = orthonormalize(self.rows, Y)
-        if result is not None:
-            C, L, self._rows[self.size : self.size + b] = result
-        else:
-            C, L = _kernels.orthonormalize_rows(
-                self._rows,
-                self.size,
-                Y.astype(np.float64),
-                self.random(b).astype(np.float64),
-                float(np.finfo(Y.dtype).eps),
-            )
-        self.size += b
-        return C, L
-
-    def random(self, b: int) -> np.ndarray:
-        """Draw b random rows of about unit length."""
-        n = self._rows.shape[1]
-        return (self._rng.standard_normal((b, n)) / n**0.5).astype(self._rows.dtype)
-
-    def _grow(self, size: int) -> None:
-        if size > len(self._rows):
-            grown = np.empty((size + size // 2, self._rows.shape[1]), self._rows.dtype)
-            grown[: self.size] = self.rows
-            self._rows = grown
-
-
 class BlockKrylov:
     """The state of one iteration; :meth:`sweep` advances it, :meth:`ritz` looks at it.
 
@@ -90,6 +47,8 @@ class BlockKrylov:
     seed : int
         Seed of the start block and of every fresh direction.
     """
+
+    lasting = False  # values become better with every look
 
     def __init__(self, operator: Operator, seed: int) -> None:
         self.operator = operator
@@ -138,13 +97,23 @@ class BlockKrylov:
             self._B[: self.size, : self.size], count, SMALLEST_RATIO[self.operator.dtype]
         )
         residual = np.linalg.norm(self._S.T @ P[self._last :], axis=0)
-        return Ritz(values, residual, _estimate(values, residual), P, Q)
+        return Ritz(values, residual, estimate(values, residual), P, Q)
+
+    def refine(self, ritz: Ritz, ranks: slice) -> np.ndarray:
+        """Return the Ritz values of those ranks; they are as good as their vectors allow."""
+        return ritz.values[ranks]
+
+    def factors(self, ritz: Ritz, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the vectors of T as rows, left (k, m) and right (k, n)."""
+        P, Q = (x[:, :k].T.astype(self.operator.dtype) for x in (ritz.left, ritz.right))
+        size = P.shape[1]
+        return P @ self.U.rows[:size], Q @ self.V.rows[:size]
 
     def _forward(self) -> None:
         old = self.size
         C, L = self.U.append(self.operator.forward(self.V.rows[old:]))
         new = self.size
-        self._grow(new)
+        self._B = grown(self._B, new)
         self._B[:old, old:new] = C.T
         self._B[old:new, old:new] = L.T
         self._last = old
@@ -162,14 +131,8 @@ class BlockKrylov:
         new = self.V.rows[self.V.size - room :]
         self._S = (Z @ new.T).astype(np.float64)
 
-    def _grow(self, size: int) -> None:
-        if size > len(self._B):
-            grown = np.zeros((2 * size, 2 * size))
-            grown[: len(self._B), : len(self._B)] = self._B
-            self._B = grown
 
-
-def _estimate(values: np.ndarray, residual: np.ndarray) -> np.ndarray:
+def estimate(values: np.ndarray, residual: np.ndarray) -> np.ndarray:
     """Estimate the error of each Ritz value from its residual r: min(r, r²/gap).
 
     r alone bounds the distance to some singular value; r²/gap, with the gap to the values not yet

@@ -101,8 +101,8 @@ def frobenius_norm(a: np.ndarray) -> float:
 
 
 def _sum_of_squares(panel: np.ndarray) -> float:
-    flat = panel.ravel()  # a copy for strided panels only
-    return float(np.dot(flat, flat))
+    # Not by BLAS: its second thread would wait busily, on a core that the products need next.
+    return float(np.einsum("ij,ij->i", panel, panel).sum())
 
 
 def _scaled_norm(a: np.ndarray) -> float:

@@ -6,7 +6,9 @@ import math
 
 import numpy as np
 
+from lora_bokeh.crew import crew
 from lora_bokeh.forecast import Forecast
+from lora_bokeh.gram_krylov import GramKrylov, Unresolved
 from lora_bokeh.krylov import BLOCK, BlockKrylov, Ritz
 from lora_bokeh.options import Options
 from lora_bokeh.products import Operator
@@ -14,9 +16,10 @@ from lora_bokeh.products import Operator
 TOLERANCE = {np.float32: 1e-6, np.float64: 1e-12}  # of a value, relative to it
 VECTOR_TOLERANCE = {np.float32: 1e-5, np.float64: 1e-10}  # ‖Wᵀu − σv‖, relative to σ₁
 ROUNDING = 4.0  # in eps·σ₁: what the arithmetic itself may add to a value
-FIRST_LOOK = 4 * BLOCK  # size of the space at the first look, for the first values to come early
+FIRST_LOOK = 8 * BLOCK  # size of the space at the first look, for the first values to come early
 GROWTH = 1.3  # of the space between looks at most, so that looking stays cheap
-EAGERNESS = 2 / 3  # of the way to the size forecast: convergence gathers speed
+BESIDE = 8  # values past those converged that are refined with them: they may be mixed
+EAGERNESS = 0.85  # of the way to the size forecast: convergence gathers speed
 WORTH_SHARE = 0.5  # of min(m, n): growing the space beyond costs as much as the full SVD
 DECIDE_SHARE = 0.2  # of min(m, n): up to there, a tenth of the full SVD's cost at most is at stake
 DECIDE_FULL = 2048  # below this min(m, n) proportionally less: LAPACK is quicker on small matrices
@@ -43,31 +46,38 @@ class PowerSVD:
     def __init__(self, w: np.ndarray, norm: float, options: Options) -> None:
         self._operator = Operator(w, norm, options.stop)
         dtype = self._operator.dtype
-        self._krylov = BlockKrylov(self._operator, options.seed)
+        self._seed = options.seed
+        self._krylov: GramKrylov | BlockKrylov = GramKrylov(self._operator, options.seed)
+        self._earlier_sweeps = 0
         self._eps = float(np.finfo(dtype).eps)
         self._tol = TOLERANCE[dtype] if options.tol is None else options.tol
         self._vector_tol = VECTOR_TOLERANCE[dtype] if options.vectors else None
         self._next_look = min(FIRST_LOOK, self._operator.shape[1])
         self._forecast = Forecast()
         self.hopeless = False  # whether the full SVD would be the faster way from here
-        self._ritz: Ritz | None = None
+        self._seen: tuple[GramKrylov | BlockKrylov, Ritz] | None = None  # what is known is from it
         self.values = self.bounds = np.zeros(0)
         self.converged = 0
 
     @property
     def n_sweeps(self) -> int:
         """Products with W and with Wᵀ so far, one each per sweep."""
-        return self._krylov.n_sweeps
+        return self._earlier_sweeps + self._krylov.n_sweeps
 
     def advance(self, k: int) -> None:
         """Sweep until the next look is due, then look."""
-        while self._krylov.size < self._next_look:
-            self._krylov.sweep()
-        self._look(k)
+        with crew():
+            try:
+                while self._krylov.size < self._next_look:
+                    self._krylov.sweep()
+                self._look(k)
+            except Unresolved:
+                self._start_over()
 
     def factors(self, k: int) -> tuple[np.ndarray, np.ndarray]:
         """Return U (m, k) and Vh (k, n)."""
-        left, right = self._factors(k)
+        with crew():
+            left, right = self._factors(k)
         return (right.T, left) if self._operator.transposed else (left.T, right)
 
     def tail_norm(self, k: int, norm: float) -> float:
@@ -83,15 +93,20 @@ class PowerSVD:
         return float(np.ldexp(scaled, exponent))
 
     def _factors(self, k: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return the vectors of T as rows, left (k, m') and right (k, n')."""
-        assert self._ritz is not None, "advance() comes first"  # noqa: S101
-        P, Q = (x[:, :k].T.astype(self._operator.dtype) for x in self._ritz[-2:])
-        size = P.shape[1]
-        return P @ self._krylov.U.rows[:size], Q @ self._krylov.V.rows[:size]
+        assert self._seen is not None, "advance() comes first"  # noqa: S101
+        krylov, ritz = self._seen
+        return krylov.factors(ritz, k)
+
+    def _start_over(self) -> None:
+        """Leave the squares for T and Tᵀ themselves; what is known stays."""
+        self._earlier_sweeps += self._krylov.n_sweeps
+        self._krylov = BlockKrylov(self._operator, self._seed)
+        self._next_look = min(FIRST_LOOK, self._operator.shape[1])
+        self._forecast = Forecast()
 
     def _look(self, k: int) -> None:
         """Take stock: values, bounds, how many have converged, when to look again."""
-        self._ritz = ritz = self._krylov.ritz(k)
+        ritz = self._krylov.ritz(k)
         rounding = ROUNDING * self._eps * ritz.values[0]
         crowds = self._crowds(ritz.values, rounding)
         error = self._errors(ritz, crowds)[:k]
@@ -99,11 +114,29 @@ class PowerSVD:
         good = (error <= self._tol * sigma) | (residual <= rounding) | self._krylov.full
         if self._vector_tol is not None:
             good &= (residual <= self._vector_tol * sigma[0]) | self._krylov.full
-        self.values = np.ldexp(sigma, self._operator.exponent)
-        self.bounds = np.ldexp(error + rounding, self._operator.exponent)
-        self.converged = len(good) if good.all() else int(np.argmin(good))
+        converged = len(good) if good.all() else int(np.argmin(good))
+        hiding = crowds[crowds + self._krylov.starts < k]
+        if len(hiding):
+            converged = min(converged, int(hiding[0]) + self._krylov.starts)
+        self._publish(ritz, converged, error + rounding)
         self._plan(k, error / np.maximum(self._tol * sigma, self._eps * max(sigma[0], TINY)))
-        self._widen(crowds[crowds + self._krylov.starts < k])
+        self._widen(hiding)
+
+    def _publish(self, ritz: Ritz, converged: int, bounds: np.ndarray) -> None:
+        """Make known what was seen, unless more was known before starting over."""
+        if converged < self.converged:
+            return
+        same = self._seen is not None and self._seen[0] is self._krylov
+        known = self.converged if same and self._krylov.lasting else 0
+        fresh = ritz.values[known : len(bounds)].copy()
+        if converged > known:
+            refined = self._krylov.refine(ritz, slice(known, converged + BESIDE))
+            fresh[: converged - known] = refined[: converged - known]
+        exponent = self._operator.exponent
+        values = np.append(self.values[:known], np.ldexp(fresh, exponent))
+        self.values = np.minimum.accumulate(values)
+        self.bounds = np.append(self.bounds[:known], np.ldexp(bounds[known:], exponent))
+        self._seen, self.converged = (self._krylov, ritz), converged
 
     def _crowds(self, sigma: np.ndarray, rounding: float) -> np.ndarray:
         """Return where runs of values start that agree as closely as, and are as many as, suspect.
@@ -127,13 +160,12 @@ class PowerSVD:
             error[members] = ritz.residual[members]
         return error
 
-    def _widen(self, crowds: np.ndarray) -> None:
+    def _widen(self, hiding: np.ndarray) -> None:
         """Give fresh directions to a crowd that may hide more of its kind before the k-th value.
 
         What comes after it is believed only when they have had as long as it took to get here.
         """
-        if len(crowds):
-            self.converged = min(self.converged, int(crowds[0]) + self._krylov.starts)
+        if len(hiding):
             self._krylov.refresh()
             self._next_look = min(2 * self._krylov.size, self._operator.shape[1])
 

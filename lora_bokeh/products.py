@@ -1,6 +1,6 @@
 """Products of a block of row vectors with a matrix that is never copied whole.
 
-They go to NumPy's BLAS, which releases the GIL as a compiled kernel would; why: see ``_kernels``.
+Each goes through the rows of the matrix in parts, one for every core: see ``_products``, ``crew``.
 """
 
 from __future__ import annotations
@@ -9,9 +9,13 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from lora_bokeh import _products
+from lora_bokeh._products import TILE
+from lora_bokeh.crew import PARTS, in_parts
 from lora_bokeh.matrix import compute_dtype, panels
 
-NATIVE_PANEL_BYTES = 64 << 20  # one BLAS call on it takes some 10 ms, so a stop is soon seen
+NATIVE_PANEL_BYTES = 64 << 20  # a product with it takes some 10 ms, so a stop is soon seen
+STAGGER = 1088  # bytes between vectors a power of two apart: else each store delays the next load
 SAFE_EXPONENT = {np.float32: 24, np.float64: 300}  # products of entries up to 2^±this are safe
 
 
@@ -42,20 +46,21 @@ class Operator:
         self.shape = w.shape[::-1] if self.transposed else w.shape
         self.exponent = _exponent(norm, SAFE_EXPONENT[self.dtype])
         self.stop = stop
-        self._flipped = not w.flags.c_contiguous and abs(w.strides[0]) < abs(w.strides[1])
-        self._stored = w.T if self._flipped else w  # rows along the memory
+        flipped = not w.flags.c_contiguous and abs(w.strides[0]) < abs(w.strides[1])
+        self._stored = w.T if flipped else w  # rows along the memory
+        self._fused = self.transposed == flipped  # whether they are the rows of T
 
     def forward(self, X: np.ndarray) -> np.ndarray:
         """Return X·Tᵀ, shape (b, m'), for X of shape (b, n')."""
-        return self._product(X, down=self.transposed != self._flipped)
+        return self._product(X, down=not self._fused)
 
     def backward(self, Y: np.ndarray) -> np.ndarray:
         """Return Y·T, shape (b, n'), for Y of shape (b, m')."""
-        return self._product(Y, down=self.transposed == self._flipped)
+        return self._product(Y, down=self._fused)
 
     def distance(self, left: np.ndarray, s: np.ndarray, right: np.ndarray) -> float:
         """Return ‖T − leftᵀ·diag(s)·right‖_F, for left (k, m') and right (k, n'), in float64."""
-        a, b = (right, left) if self.transposed != self._flipped else (left, right)
+        a, b = (left, right) if self._fused else (right, left)
         b = s[:, None] * b.astype(np.float64)
         squared = 0.0
         for rows, panel in panels(self._stored, np.float64):
@@ -63,6 +68,19 @@ class Operator:
             rest = np.ldexp(panel, -self.exponent) - a[:, rows].T.astype(np.float64) @ b
             squared += float(np.vdot(rest, rest))
         return squared**0.5
+
+    def gram(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return X·Tᵀ (b, m') and X·Tᵀ·T (b, n'), for X of shape (b, n')."""
+        if not self._fused or self.exponent:
+            Y = self.forward(X)
+            return Y, self.backward(Y)
+        Y = np.empty((len(X), self.shape[0]), self.dtype)
+        Z = np.zeros_like(X)
+        for rows, panel in self._panels():
+            images, sums = gram(panel, X)
+            Y[:, rows] = images.T
+            Z += sums
+        return Y, Z
 
     def _product(self, X: np.ndarray, down: bool) -> np.ndarray:
         """Return X·M (down) or X·Mᵀ, M as stored, half of the scaling before and half after."""
@@ -74,13 +92,13 @@ class Operator:
     def _down(self, X: np.ndarray) -> np.ndarray:
         Y = np.zeros((len(X), self._stored.shape[1]), self.dtype)
         for rows, panel in self._panels():
-            Y += X[:, rows] @ panel
+            Y += down(panel, X[:, rows].T)
         return Y
 
     def _across(self, X: np.ndarray) -> np.ndarray:
         Y = np.empty((len(X), self._stored.shape[0]), self.dtype)
         for rows, panel in self._panels():
-            Y[:, rows] = (panel @ X.T).T  # faster than X @ panel.T
+            Y[:, rows] = across(panel, X).T
         return Y
 
     def _panels(self) -> Iterator[tuple[slice, np.ndarray]]:
@@ -88,11 +106,59 @@ class Operator:
         size = {"size": NATIVE_PANEL_BYTES} if in_place else {}
         for rows, panel in panels(self._stored, self.dtype, **size):
             self._check_stop()
-            yield rows, panel
+            yield rows, np.ascontiguousarray(panel)
 
     def _check_stop(self) -> None:
         if self.stop is not None and self.stop():
             raise Stopped
+
+
+def across(M: np.ndarray, X: np.ndarray) -> np.ndarray:
+    """Return M·Xᵀ (m, b), for M (m, n) and X (b, n)."""
+    M, X, m, b = _tiled(M, X)
+    Y = np.empty((len(M), len(X)), M.dtype)
+    in_parts(lambda _, rows: _products.across(M[rows], X, Y[rows]), *_work(M, X))
+    return Y[:m, :b]
+
+
+def down(M: np.ndarray, Y: np.ndarray) -> np.ndarray:
+    """Return Yᵀ·M (b, n), for M (m, n) and Y (m, b)."""
+    M, X, m, b = _tiled(M, Y.T)
+    Y = np.zeros((len(M), len(X)), M.dtype)
+    Y[:m] = X.T
+    Z = _sums(M, X)
+    parts = in_parts(lambda part, rows: _products.down(M[rows], Y[rows], Z[part]), *_work(M, X))
+    return _total(Z[:parts], M)[:b]
+
+
+def gram(M: np.ndarray, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return M·Xᵀ (m, b) and X·Mᵀ·M (b, n), for M (m, n) and X (b, n), reading M once."""
+    M, X, m, b = _tiled(M, X)
+    Y = np.empty((len(M), len(X)), M.dtype)
+    Z = _sums(M, X)
+    parts = in_parts(lambda part, rows: _products.gram(M[rows], X, Y[rows], Z[part]), *_work(M, X))
+    return Y[:m, :b], _total(Z[:parts], M)[:b]
+
+
+def _tiled(M: np.ndarray, X: np.ndarray) -> tuple[np.ndarray, np.ndarray, int, int]:
+    """Return M with at least a tile of rows, X with whole tiles of them, and what they had."""
+    (m, _), b = M.shape, len(X)
+    if m < TILE:
+        M = np.pad(M, ((0, TILE - m), (0, 0)))
+    X = np.pad(X, ((0, -b % TILE), (0, 0))) if b % TILE else np.ascontiguousarray(X)
+    return M, X, m, b
+
+
+def _sums(M: np.ndarray, X: np.ndarray) -> np.ndarray:
+    return np.zeros((PARTS, len(X), M.shape[1] + STAGGER // M.itemsize), M.dtype)
+
+
+def _total(Z: np.ndarray, M: np.ndarray) -> np.ndarray:
+    return Z.sum(axis=0)[:, : M.shape[1]]
+
+
+def _work(M: np.ndarray, X: np.ndarray) -> tuple[int, int, int]:
+    return len(M), TILE, M.size * len(X)
 
 
 def _exponent(norm: float, safe: int) -> int:

@@ -4,7 +4,7 @@ import naive
 import numpy as np
 import pytest
 
-from lora_bokeh import _descent, _kernels
+from lora_bokeh import _descent, _kernels, _products, products
 from lora_bokeh.gram_schmidt import orthonormalize
 
 DTYPES = [np.float32, np.float64]
@@ -99,3 +99,36 @@ def test_descent_ends_at_its_ceiling():
     assert 1 <= taken < 9
     assert loss[taken - 1] > 10
     assert (loss[taken:] == 0).all()
+
+
+@each_dtype
+@pytest.mark.parametrize("m", [4, 5, 7, 8, 13])
+@pytest.mark.parametrize("n", [1, 19])
+def test_products_of_rows(m, n, dtype):
+    M, X, coefficients = block(m, n, dtype), block(8, n, dtype, 1), block(m, 8, dtype, 2)
+    Y, again = np.full((2, m, 8), np.nan, dtype)
+    Z, both = np.ones((2, 8, n + 3), dtype)
+    _products.across(M, X, Y)
+    _products.down(M, coefficients, Z)
+    _products.gram(M, X, again, both)
+    tolerance = {"rtol": eps(dtype), "atol": eps(dtype) * n}
+    np.testing.assert_allclose(Y, M @ X.T, **tolerance)
+    np.testing.assert_array_equal(again, Y)
+    np.testing.assert_allclose(Z[:, :n], 1 + coefficients.T @ M, **tolerance)
+    np.testing.assert_allclose(
+        both[:, :n], 1 + X @ M.T @ M, rtol=eps(dtype), atol=10 * eps(dtype) * n
+    )
+    assert (Z[:, n:] == 1).all()
+
+
+@each_dtype
+@pytest.mark.parametrize("m", [1, 3, 4, 11])
+@pytest.mark.parametrize("b", [1, 4, 6])
+def test_products_of_any_shape(m, b, dtype):
+    M, X, Y = block(m, 9, dtype), block(b, 9, dtype, 1), block(m, b, dtype, 2)
+    tolerance = {"rtol": eps(dtype), "atol": 100 * eps(dtype)}
+    np.testing.assert_allclose(products.across(M, X), M @ X.T, **tolerance)
+    np.testing.assert_allclose(products.down(M, Y), Y.T @ M, **tolerance)
+    images, squares = products.gram(M, X)
+    np.testing.assert_allclose(images, M @ X.T, **tolerance)
+    np.testing.assert_allclose(squares, X @ M.T @ M, **tolerance)

@@ -14,7 +14,7 @@ import lora_bokeh
 PACKAGE = Path(lora_bokeh.__file__).parent
 LAYERS = {
     "L0": [
-        "_kernels",
+        *("_kernels", "_products", "crew"),
         "lora",
         "matrix",
         "rounding",
@@ -26,7 +26,18 @@ LAYERS = {
         "_descent",
     ],
     "L1": [
-        *("crew", "_products", "products", "small", "krylov", "gram_krylov", "factored", "options", "power", "lapack", "steps"),
+        *(
+            "products",
+            "small",
+            "basis",
+            "krylov",
+            "gram_krylov",
+            "factored",
+            "options",
+            "power",
+            "lapack",
+        ),
+        "steps",
         *("svd", "spectrum", "tails", "rule", "rules", "targets", "loaders", "budget", "spool"),
         *("gram_schmidt", "forecast", "descent", "eckart_young", "training", "milestones"),
         "training_grid",

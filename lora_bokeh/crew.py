@@ -1,0 +1,96 @@
+"""The cores of the machine at work on one product, while BLAS keeps to one thread.
+
+A thread of BLAS that has nothing to do waits busily for some 30 ms, on a core that the kernels
+want: with it they were measured half as fast.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import cache
+from itertools import pairwise
+
+from threadpoolctl import ThreadpoolController
+
+PARTS = min(os.cpu_count() or 1, 16)  # of every product, whoever computes it: the same bits
+WORTH = 1 << 19  # multiplications below which handing out takes longer than doing
+
+Work = Callable[[int, slice], object]
+
+_limiting = threading.Lock()
+_mine = threading.local()  # .pool: the threads that help this one
+
+
+@contextmanager
+def crew() -> Iterator[None]:
+    """Let :func:`in_parts` use every core within this block; no thread is left behind."""
+    if _pool() is not None:
+        yield
+        return
+    with _one_blas_thread(), ThreadPoolExecutor(PARTS) as pool:
+        _mine.pool = pool
+        try:
+            yield
+        finally:
+            _mine.pool = None
+
+
+def in_parts(work: Work, rows: int, tile: int, multiplications: int) -> int:
+    """Call ``work(part, rows of it)`` for each part, side by side where it pays.
+
+    Parameters
+    ----------
+    work : callable
+        Must release the GIL, and write to places that no other part writes to.
+    rows : int
+        How many to divide, at least ``tile``.
+    tile : int
+        A part begins at a multiple of it, and has no fewer rows.
+    multiplications : int
+        What there is to do.
+
+    Returns
+    -------
+    int
+        The number of parts, which depends on ``rows`` and the machine alone.
+    """
+    tiles = rows // tile
+    parts = min(PARTS, tiles)
+    edges = [tile * (tiles * part // parts) for part in range(parts)] + [rows]
+    slices = [slice(a, b) for a, b in pairwise(edges)]
+    pool = _pool() if multiplications > WORTH else None
+    if pool is None:
+        for part in range(parts):
+            work(part, slices[part])
+    else:
+        others = [pool.submit(work, part, slices[part]) for part in range(1, parts)]
+        work(0, slices[0])
+        for other in others:
+            other.result()
+    return parts
+
+
+def _pool() -> Executor | None:
+    return getattr(_mine, "pool", None)
+
+
+@contextmanager
+def _one_blas_thread() -> Iterator[None]:
+    """Limit BLAS, which all threads share; one of them does, so that what it was comes back."""
+    if not _limiting.acquire(blocking=False):
+        yield
+        return
+    try:
+        with _controller().limit(limits=1, user_api="blas"):
+            yield
+    finally:
+        _limiting.release()
+
+
+@cache
+def _controller() -> ThreadpoolController:
+    return ThreadpoolController()

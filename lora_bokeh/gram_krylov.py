@@ -1,0 +1,119 @@
+"""Block power iteration on TᵀT: one reading of the matrix a sweep, one basis.
+
+Block Lanczos, fully reorthogonalised: with orthonormal rows V (K, n) of the space seen, V·TᵀT = H·V
+but for the coupling L to the block still to come, and the eigenvalues of the small H (K, K)
+approximate σ². TᵀT holds σ² to eps·σ₁² only, so it serves values that are not too small beside σ₁;
+such a value, once its vector v has converged, is taken from T·v itself, and is then as good as that
+of :class:`~lora_bokeh.krylov.BlockKrylov`, which does the rest (Golub and Van Loan 2013, sections
+10.3 and 8.6).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lora_bokeh.basis import Basis, Rows, grown
+from lora_bokeh.krylov import BEYOND, BLOCK, RESOLVED, Ritz, estimate
+from lora_bokeh.products import Operator
+from lora_bokeh.thin_qr import thin_qr
+
+SMALLEST_RATIO = {np.float32: 0.025, np.float64: 1e-4}  # σ_k/σ₁ that squares still resolve
+ROUNDING = 4.0  # in eps·σ₁²: what the arithmetic adds to a residual of TᵀT
+
+
+class Unresolved(ArithmeticError):  # noqa: N818 - a finding, not an error
+    """The values wanted are out of reach of the squares: take :class:`BlockKrylov`."""
+
+
+class GramKrylov:
+    """The state of one iteration, to be used like :class:`~lora_bokeh.krylov.BlockKrylov`.
+
+    Parameters
+    ----------
+    operator : Operator
+        T, of shape (m, n) with m ≥ n.
+    seed : int
+        Seed of the start block and of every fresh direction.
+    """
+
+    full = False  # it gives up before its space is all there is
+    lasting = True  # to refine values takes as long as a sweep: once each is enough
+
+    def __init__(self, operator: Operator, seed: int) -> None:
+        self.operator = operator
+        n = operator.shape[1]
+        self.V = Basis(n, operator.dtype, np.random.default_rng(seed))
+        self.starts = min(BLOCK, n)
+        self.size = 0
+        self.n_sweeps = 0
+        self._last = 0  # where the last block starts
+        self._H = np.zeros((0, 0))
+        self._L = np.zeros((0, 0))  # coupling of the last block to the one to come
+        self._images = Rows(operator.shape[0], operator.dtype)  # V·Tᵀ
+        self.V.append(self.V.random(self.starts))
+
+    def sweep(self) -> None:
+        """Multiply the newest block by TᵀT and keep what is new.
+
+        Raises
+        ------
+        Unresolved
+            There is nothing new, or no room for it.
+        """
+        old, new = self.size, self.V.size
+        if 2 * new - old > self.operator.shape[1]:
+            raise Unresolved
+        images, squares = self.operator.gram(self.V.rows[old:])
+        self._images.extend(images)
+        C, self._L = self.V.append(squares)
+        self._H = grown(self._H, new)
+        self._H[old:new, :new] = C  # the lower triangle is all that is read
+        self._last, self.size = old, new
+        self.n_sweeps += 1
+        if not np.diag(self._L).all():
+            raise Unresolved
+
+    def refresh(self) -> None:
+        """Widen the block to come by as many random directions as were given so far."""
+        fresh = min(self.starts, self.operator.shape[1] - self.V.size)
+        if fresh > 0:
+            self.V.append(self.V.random(fresh))
+            self.starts += fresh
+
+    def ritz(self, k: int) -> Ritz:
+        """Return the leading Ritz pairs, k and some more; the residuals are those of T.
+
+        Raises
+        ------
+        Unresolved
+            Some of the k values is too small for its square to be told from rounding.
+        """
+        squares, Q = np.linalg.eigh(self._H[: self.size, : self.size])
+        leading = slice(None, -min(k + BEYOND, self.size) - 1, -1)
+        values, Q = np.sqrt(np.maximum(squares[leading], 0.0)), Q[:, leading]
+        missed = np.linalg.norm(self._L.T @ Q[self._last :], axis=0)
+        rounding = ROUNDING * np.finfo(self.operator.dtype).eps * values[0] ** 2
+        residual = np.hypot(missed, rounding) / np.maximum(values, np.finfo(float).tiny)
+        small = values[:k] <= SMALLEST_RATIO[self.operator.dtype] * values[0]
+        resolved = residual[:k] <= RESOLVED * values[:k]
+        if np.any(small & (resolved | (self.size >= 2 * k))):
+            raise Unresolved
+        return Ritz(values, residual, estimate(values, residual), np.zeros((0, len(values))), Q)
+
+    def refine(self, ritz: Ritz, ranks: slice) -> np.ndarray:
+        """Return the values of those ranks from the products of their vectors with T."""
+        images = _combine(ritz.right[:, ranks], self._images)
+        return np.linalg.svd(thin_qr(images.T.astype(np.float64))[1], compute_uv=False)
+
+    def factors(self, ritz: Ritz, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the vectors of T as rows, left (k, m) and right (k, n)."""
+        dtype = self.operator.dtype
+        right, images = (_combine(ritz.right[:, :k], rows) for rows in (self.V, self._images))
+        Q, R = thin_qr(images.T.astype(np.float64))
+        P, _, Rh = np.linalg.svd(R)
+        return (Q @ P).T.astype(dtype), Rh.astype(dtype) @ right
+
+
+def _combine(coefficients: np.ndarray, rows: Rows) -> np.ndarray:
+    """Return the combinations (k, n) of the first K rows, for coefficients (K, k)."""
+    return coefficients.T.astype(rows.rows.dtype) @ rows.rows[: len(coefficients)]

@@ -1,0 +1,76 @@
+"""The cores at work on one product: the same bits however many help, and nothing left behind."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_info
+
+from lora_bokeh import truncated_svd
+from lora_bokeh.crew import PARTS, crew, in_parts
+from lora_bokeh.products import across, down, gram
+
+
+def blas_threads() -> list[int]:
+    """The threads of the BLAS that NumPy brings."""
+    libraries = [each for each in threadpool_info() if each["user_api"] == "blas"]
+    return [each["num_threads"] for each in libraries if "numpy" in each["filepath"]]
+
+
+@pytest.mark.parametrize("rows", [4, 7, 8, 41, 1000])
+@pytest.mark.parametrize("multiplications", [0, 10**9])
+def test_every_row_is_in_one_part_which_begins_at_a_tile(rows, multiplications):
+    seen = {}
+    with crew():
+        count = in_parts(seen.__setitem__, rows, 4, multiplications)
+    slices = [seen[part] for part in sorted(seen)]
+    assert len(slices) == count <= PARTS
+    assert [row for rows in slices for row in range(rows.start, rows.stop)] == list(range(rows))
+    assert all(each.start % 4 == 0 and each.stop - each.start >= 4 for each in slices)
+
+
+def test_alone_or_with_help_the_same_bits():
+    rng = np.random.default_rng(0)
+    M, X, Y = (rng.standard_normal(s).astype(np.float32) for s in [(999, 500), (8, 500), (999, 8)])
+    alone = [across(M, X), down(M, Y), *gram(M, X)]
+    with crew():
+        helped = [across(M, X), down(M, Y), *gram(M, X)]
+    for one, other in zip(alone, helped, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_failure_in_a_part_is_raised():
+    def work(part, rows):
+        raise MemoryError(f"part {part}")
+
+    with crew(), pytest.raises(MemoryError):
+        in_parts(work, 100, 4, 10**9)
+
+
+def test_blas_has_its_threads_again_when_the_last_is_done():
+    W = np.random.default_rng(0).standard_normal((300, 200))
+    np.linalg.svd(W)
+    before, threads = blas_threads(), threading.active_count()
+    first_in, second_in, first_out = (threading.Event() for _ in range(3))
+
+    def first():
+        with crew(), crew():
+            first_in.set()
+            assert blas_threads() == [1] * len(before)
+            second_in.wait(60)
+        first_out.set()
+
+    def second():
+        first_in.wait(60)
+        with crew():
+            second_in.set()
+            first_out.wait(60)
+
+    with ThreadPoolExecutor(2) as pool:
+        for work in [pool.submit(first), pool.submit(second)]:
+            work.result()
+    assert blas_threads() == before
+    truncated_svd(W, 10, method="power")
+    assert blas_threads() == before
+    assert threading.active_count() == threads
