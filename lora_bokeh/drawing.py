@@ -45,13 +45,26 @@ def blank_figure(name: str, height: int, x_range: Range1d, y_range: Any, **optio
 
 
 def text(plot: figure, name: str, colour: str, **fields: Any) -> Model:
-    """Draw a themed text renderer over an empty source of its own."""
+    """Draw a themed text renderer, over a source given or an empty one of its own."""
+    level = fields.pop("level", "glyph")
     columns = [value for value in fields.values() if isinstance(value, str)]
     source = fields.pop("source", None) or empty(*columns)
     font = {"text_font": {"value": FONT}}
-    renderer = plot.text(source=source, name=name, **font, **fields)
+    renderer = plot.text(source=source, name=name, level=level, **font, **fields)
     themed(renderer.glyph, text_color=colour)
     return renderer
+
+
+def marker(plot: figure, x: str, y: str, level: str = "glyph") -> None:
+    """Draw the one point of a curve that is shown, and its value beside it."""
+    source = empty(x, y, "text", "align", "shift")
+    dot = plot.scatter(x, y, source=source, size=13, line_width=2.5, level=level, name="marker")
+    themed(dot.glyph, fill_color="accent", line_color="card")
+    bold = {"text_font_style": {"value": "bold"}, "text_font_size": {"value": "13.5px"}}
+    text(
+        plot, "marker-value", "accent-ink", x=x, y=y, text="text", source=source, level=level,
+        text_align="align", x_offset="shift", y_offset={"value": -9}, **bold,
+    )  # fmt: skip
 
 
 def empty(*columns: str) -> ColumnDataSource:

@@ -14,7 +14,7 @@ from bokeh.models import (
 from bokeh.plotting import figure
 
 from lora_bokeh.assets import light_palette
-from lora_bokeh.drawing import axes, blank_figure, empty, text, themed
+from lora_bokeh.drawing import axes, blank_figure, empty, marker, text, themed
 
 FACTORS_HEIGHT = 270  # px
 CURVE_HEIGHT = 320  # px
@@ -98,7 +98,7 @@ def curve_figure(source: ColumnDataSource, ticks: list[int]) -> figure:
     themed(line.glyph, line_color="ink")
     if last <= 64:
         themed_dots(plot, source)
-    _marker(plot)
+    marker(plot, "rank", "residual")
     small = {"text_font_size": {"value": "12px"}, "text_baseline": {"value": "top"}}
     text(plot, "break-even", "muted", x="x", y="y", text="text", text_align="align", **small)
     plot.add_tools(_curve_hover(line))
@@ -125,17 +125,6 @@ def themed_dots(plot: figure, source: ColumnDataSource) -> None:
     """Mark each rank of a short curve."""
     dots = plot.scatter("rank", "residual", source=source, size=5, line_color=None, name="dots")
     themed(dots.glyph, fill_color="ink")
-
-
-def _marker(plot: figure) -> None:
-    source = empty("rank", "residual", "text", "align", "shift")
-    dot = plot.scatter("rank", "residual", source=source, size=13, line_width=2.5, name="marker")
-    themed(dot.glyph, fill_color="accent", line_color="card")
-    style = {"text_font_style": {"value": "bold"}, "text_font_size": {"value": "13.5px"}}
-    text(
-        plot, "marker-value", "accent-ink", x="rank", y="residual", text="text",
-        text_align="align", x_offset="shift", y_offset={"value": -9}, source=source, **style,
-    )  # fmt: skip
 
 
 def _curve_hover(line: Model) -> HoverTool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bokeh.models import FixedTicker, HoverTool, PrintfTickFormatter, Range1d
 from bokeh.plotting import figure
 
-from lora_bokeh.drawing import axes, blank_figure, empty, text, themed
+from lora_bokeh.drawing import axes, blank_figure, empty, marker, text, themed
 
 HEIGHT = 340  # px
 
@@ -33,22 +33,11 @@ def loss_figure() -> figure:
     line = plot.line("step", "loss", source=empty("step", "loss", "above"), name="curve")
     line.glyph.line_width = 2.2
     themed(line.glyph, line_color="ink")
-    _marker(plot)
+    marker(plot, "step", "loss")
     note = {"text_font_size": {"value": "12.5px"}, "text_baseline": {"value": "middle"}}
     text(plot, "floor-note", "accent-ink", x="x", y="y", text="text", text_align="align", **note)
     plot.add_tools(*_hovers(line, earlier))
     return plot
-
-
-def _marker(plot: figure) -> None:
-    source = empty("step", "loss", "text", "align", "shift")
-    dot = plot.scatter("step", "loss", source=source, size=12, line_width=2.5, name="marker")
-    themed(dot.glyph, fill_color="accent", line_color="card")
-    style = {"text_font_style": {"value": "bold"}, "text_font_size": {"value": "13.5px"}}
-    text(
-        plot, "marker-value", "accent-ink", x="step", y="loss", text="text",
-        text_align="align", x_offset="shift", y_offset={"value": -8}, source=source, **style,
-    )  # fmt: skip
 
 
 def _hovers(line: object, earlier: object) -> tuple[HoverTool, HoverTool]:
