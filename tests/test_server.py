@@ -43,13 +43,13 @@ def served(tmp_path_factory):
 
 
 def fetch(host, port):
-    with urllib.request.urlopen(f"http://{host}:{port}/", timeout=30) as response:
+    with urllib.request.urlopen(f"http://{host}:{port}/", timeout=60) as response:
         return response.read().decode()
 
 
 def knock(host, port, origin):
     """Return the status of a websocket handshake by a page from ``origin``."""
-    connection = http.client.HTTPConnection(host, port, timeout=10)
+    connection = http.client.HTTPConnection(host, port, timeout=60)
     headers = {
         "Origin": origin,
         "Upgrade": "websocket",
@@ -86,7 +86,7 @@ def test_each_tab_has_models_of_its_own(served):
 def test_a_signal_stops_it_in_good_order(number):
     with serving() as (process, *_):
         process.send_signal(number)
-        rest, errors = process.communicate(timeout=20)
+        rest, errors = process.communicate(timeout=60)
     assert (process.returncode, rest, errors) == (0, "", "")
 
 

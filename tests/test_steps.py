@@ -2,7 +2,6 @@
 
 import itertools
 import threading
-import time
 
 import matrices
 import naive
@@ -64,20 +63,26 @@ def test_extend_refuses_to_shrink():
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float16])
 def test_stop_from_another_thread(dtype):
-    stop = threading.Event()
     noise = np.random.default_rng(0).standard_normal((3000, 3000)).astype(dtype)
-    svd_steps(noise[:100, :100], 5, method="power", stop=stop).__next__()
-    moment = []
+    stop, at_work, asked = threading.Event(), threading.Event(), []
+
+    def flag() -> bool:
+        asked.append(stop.is_set())
+        if len(asked) == 12:
+            at_work.set()
+            assert stop.wait(60)
+        return asked[-1]
+
     threads = threading.active_count()
-    timer = threading.Timer(0.3, lambda: (stop.set(), moment.append(time.perf_counter())))
-    timer.start()
-    steps = svd_steps(noise, 64, stop=stop)
+    stopper = threading.Thread(target=lambda: at_work.wait(60) and stop.set())
+    stopper.start()
+    steps = svd_steps(noise, 64, stop=flag)
     yielded = len(list(steps))
-    late = time.perf_counter() - moment[0]
-    timer.join()
+    stopper.join()
     assert steps.stopped
     assert yielded < 64
-    assert late < 0.5  # a loaded machine's allowance; the benchmark measures the 100 ms
+    assert asked == [False] * 12 + [True]  # it goes on as far as the next question, no further
+    assert len(asked) > steps.n_sweeps  # a question comes before each reading of the matrix
     assert threading.active_count() == threads
 
 

@@ -7,7 +7,7 @@ import statistics
 
 import pytest
 
-from lora_bokeh import FactorizationPlot, LoraExplorer, save_html
+from lora_bokeh import FactorizationPlot, LoraExplorer
 from tests.browser.explorer_page import ExplorerPage
 
 # Notes each redraw of the blocks: when, and how wide B is in pixels.
@@ -23,18 +23,23 @@ WATCH = """() => {
         window.drawn.push({ time: performance.now(), width: right[B] - x[B] });
     });
 }"""
-AT_REST = "() => drawn.length > 0 && performance.now() - drawn.at(-1).time > 400"
+AT_REST = """(width) => drawn.length > 0 && Math.abs(drawn.at(-1).width - width) < 1e-9 * width
+    && performance.now() - drawn.at(-1).time > 400"""
 
 
-def jump(view, tmp_path, open_tab, **options) -> tuple[ExplorerPage, list[dict[str, float]]]:
-    """Open a view, press End, wait until the picture rests, and return what was drawn."""
-    save_html(view, tmp_path / "page.html")
-    explorer = ExplorerPage(open_tab(tmp_path / "page.html", **options).page)
-    explorer.page.wait_for_function("() => Bokeh.documents[0].is_idle")
-    explorer.page.evaluate(WATCH)
-    explorer.slider.press("End")
-    explorer.page.wait_for_function(AT_REST)
-    return explorer, explorer.page.evaluate("drawn")
+@pytest.fixture
+def jump(open_file):
+    """Open a view, press End, wait until B rests as wide as it is to be; return what was drawn."""
+
+    def jump_to_the_end(view, **options) -> list[dict[str, float]]:
+        explorer = ExplorerPage(open_file(view, **options).page)
+        explorer.page.wait_for_function("() => Bokeh.documents[0].is_idle")
+        explorer.page.evaluate(WATCH)
+        explorer.slider.press("End")
+        explorer.page.wait_for_function(AT_REST, arg=expected_width(explorer))
+        return explorer.page.evaluate("drawn")
+
+    return jump_to_the_end
 
 
 def expected_width(explorer: ExplorerPage) -> float:
@@ -45,21 +50,18 @@ def expected_width(explorer: ExplorerPage) -> float:
 
 
 @pytest.mark.parametrize("make", [FactorizationPlot, LoraExplorer])
-def test_spring_runs_frame_by_frame_to_the_rank(make, tmp_path, open_tab):
-    explorer, drawn = jump(make(), tmp_path, open_tab)
+def test_spring_runs_frame_by_frame_to_the_rank(make, jump):
+    drawn = jump(make)
     widths = [frame["width"] for frame in drawn]
     steps = [after["time"] - before["time"] for before, after in itertools.pairwise(drawn)]
     print(f"{len(drawn)} frames, median {statistics.median(steps):.2f} ms")
-    assert len(drawn) > 10
+    assert len(drawn) > 5  # no frame counts for more than 100 ms, however slow the machine
     assert widths == sorted(widths)  # critically damped: it never overshoots
-    assert widths[-1] == pytest.approx(expected_width(explorer))
 
 
-def test_reduced_motion_draws_the_end_at_once(tmp_path, open_tab):
-    explorer, drawn = jump(LoraExplorer(), tmp_path, open_tab, reduced_motion="reduce")
-    assert [frame["width"] for frame in drawn] == [pytest.approx(expected_width(explorer))]
+def test_reduced_motion_draws_the_end_at_once(jump):
+    assert len(jump(LoraExplorer, reduced_motion="reduce")) == 1
 
 
-def test_no_transition_draws_the_end_at_once(tmp_path, open_tab):
-    explorer, drawn = jump(FactorizationPlot(transition=None), tmp_path, open_tab)
-    assert [frame["width"] for frame in drawn] == [pytest.approx(expected_width(explorer))]
+def test_no_transition_draws_the_end_at_once(jump):
+    assert len(jump(FactorizationPlot(transition=None))) == 1
