@@ -18,6 +18,7 @@ from lora_bokeh.drawing import axes, blank_figure, empty, marker, text, themed
 
 FACTORS_HEIGHT = 270  # px
 CURVE_HEIGHT = 320  # px
+MOVING = "overlay"  # level of what follows the rank: painted on a layer of its own, without axes
 
 
 def factors_figure() -> figure:
@@ -28,20 +29,17 @@ def factors_figure() -> figure:
     _pictures(plot, "texture")
     full = _blocks(plot, "full", fill_color=None, line_width=1)
     themed(full.glyph, line_color="muted")
-    factors = _blocks(plot, "factors", line_color=None)
-    themed(factors.glyph, fill_color="accent-soft")
-    _pictures(plot, "pictures", level="glyph")
-    outline = _blocks(plot, "outlines", factors.data_source, fill_color=None, line_width=1.5)
-    themed(outline.glyph, line_color="accent")
+    _pictures(plot, "pictures", level=MOVING)
+    factors = _blocks(plot, "factors", line_width=1.5, fill_alpha="fill", level=MOVING)
+    themed(factors.glyph, fill_color="accent-soft", line_color="accent")
     centred = {"text_align": {"value": "center"}}
+    moving = {**centred, "level": MOVING}
     name_style = {"x": "middle", "y": "above", "text": "name", "text_font_size": {"value": "16px"}}
     bold = {"text_font_style": {"value": "bold"}}
     text(plot, "full-name", "ink", **name_style, **bold, **centred)
-    text(plot, "factor-names", "accent-ink", **name_style, **bold, **centred)
-    small = {"text_font_size": {"value": "12.5px"}, "text_baseline": {"value": "top"}}
-    text(plot, "dims", "muted", x="middle", y="below", text="dims", **small, **centred)
-    sign = {"text_font_size": {"value": "22px"}, "text_baseline": {"value": "middle"}}
-    text(plot, "signs", "muted", x="x", y="y", text="text", **sign, **centred)
+    text(plot, "factor-names", "accent-ink", **name_style, **bold, **moving)
+    style = {"text_font_size": "size", "text_baseline": "baseline"}
+    text(plot, "dims-and-signs", "muted", x="x", y="y", text="text", **style, **moving)
     note = {"text_font_size": {"value": "12px"}, "text_baseline": {"value": "bottom"}}
     text(plot, "note", "muted", x="x", y="y", text="text", **note)
     tip = "@name is @dims: @count{0,0} parameters"
@@ -65,8 +63,8 @@ def themed_palette(mapper: LinearColorMapper) -> LinearColorMapper:
     return mapper
 
 
-def _blocks(plot: figure, name: str, source: ColumnDataSource | None = None, **style: Any) -> Model:
-    source = source or empty("x", "y", "right", "bottom", "name", "dims", "count")
+def _blocks(plot: figure, name: str, **style: Any) -> Model:
+    source = empty("x", "y", "right", "bottom", "name", "dims", "count", "fill")
     return plot.quad(
         left="x", right="right", top="y", bottom="bottom", source=source, name=name, **style
     )
@@ -98,7 +96,7 @@ def curve_figure(source: ColumnDataSource, ticks: list[int]) -> figure:
     themed(line.glyph, line_color="ink")
     if last <= 64:
         themed_dots(plot, source)
-    marker(plot, "rank", "residual")
+    marker(plot, "rank", "residual", MOVING)
     small = {"text_font_size": {"value": "12px"}, "text_baseline": {"value": "top"}}
     text(plot, "break-even", "muted", x="x", y="y", text="text", text_align="align", **small)
     plot.add_tools(_curve_hover(line))
@@ -116,7 +114,7 @@ def _floor(plot: figure) -> None:
 
 def _cursor(plot: figure) -> None:
     ends = empty("rank", "low", "high")
-    cursor = plot.segment("rank", "low", "rank", "high", source=ends, name="cursor")
+    cursor = plot.segment("rank", "low", "rank", "high", source=ends, level=MOVING, name="cursor")
     cursor.glyph.line_dash = [5, 4]
     themed(cursor.glyph, line_color="accent")
 

@@ -35,13 +35,14 @@ class Pictures:
         self._held: Terms = self._terms(self._side)
 
     def page(self) -> dict[str, Any]:
-        """Return all that the page holds: of a pair whose terms are all known no mean is needed."""
+        """Return all that the page holds: where all terms are known, they make up the mean."""
         spectrum = self._computation.spectrum
-        pair = isinstance(self._computation.matrix, LowRank) and spectrum.exact_tail
-        if self._mean is None and not pair:
-            self._mean = self._picture(self._side)
+        pair = isinstance(self._computation.matrix, LowRank)
         left, right = self._held
-        return self._part(whole(spectrum.shape), None if pair else self._mean, left, right)
+        needless = spectrum.exact_tail if pair else len(left) == min(spectrum.shape)
+        if self._mean is None and not needless:
+            self._mean = self._picture(self._side)
+        return self._part(whole(spectrum.shape), None if needless else self._mean, left, right)
 
     def growth(self) -> dict[str, Any]:
         """Return the terms that are new, or not as the page holds them, and where they begin."""

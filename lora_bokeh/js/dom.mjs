@@ -14,3 +14,10 @@ export function h(tag, attributes = {}, ...children) {
 export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
+
+/** Replace only those of an element's children that differ: what stays is not laid out anew. */
+export function renew(element, ...children) {
+  const [old, fresh] = [[...element.childNodes], [...h("div", {}, ...children).childNodes]];
+  if (old.length !== fresh.length) element.replaceChildren(...fresh);
+  else old.forEach((node, i) => node.isEqualNode(fresh[i]) || node.replaceWith(fresh[i]));
+}

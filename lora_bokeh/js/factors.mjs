@@ -46,8 +46,9 @@ export class FactorsView {
     const { d, k, end } = this.now;
     this.fitFrame(width, height);
     const { blocks, signs } = layoutBlocks({ width, height, d, k, rank, end, showFull: this.showFull });
-    this.drawBlocks(blocks.map((block) => this.labelled(block)));
-    setColumns(this.figure, "signs", columnsOf(signs, "x", "y", "text"));
+    const labelled = blocks.map((block) => this.labelled(block));
+    this.drawBlocks(labelled);
+    this.drawWords(labelled, signs);
     const note = blocks.some((block) => block.thin) ? [NOTE] : [];
     setColumns(this.figure, "note", { x: note.map(() => 2), y: note.map(() => height - 6), text: note });
   }
@@ -73,19 +74,30 @@ export class FactorsView {
       below: block.y + block.h + 7,
       dims: `${rows} × ${cols}${mark}`,
       count: rows * cols,
+      fill: this.holdsPicture(block) ? 0 : 1,
     };
+  }
+
+  /** Whether what is in a block is known, and the block wide enough for it to be seen. */
+  holdsPicture(block) {
+    return block.name !== "ΔW" && Math.min(block.w, block.h) >= SEEN && Boolean(this.held?.left.shape[0]);
   }
 
   drawBlocks(blocks) {
     const [factors, full] = [blocks.filter((b) => b.name !== "ΔW"), blocks.filter((b) => b.name === "ΔW")];
-    const shape = ["x", "y", "right", "bottom", "name", "dims", "count"];
+    const shape = ["x", "y", "right", "bottom", "name", "dims", "count", "fill"];
     setColumns(this.figure, "factors", columnsOf(factors, ...shape));
     setColumns(this.figure, "full", columnsOf(full, ...shape));
     setColumns(this.figure, "factor-names", columnsOf(factors, "middle", "above", "name"));
     setColumns(this.figure, "full-name", columnsOf(full, "middle", "above", "name"));
-    setColumns(this.figure, "dims", columnsOf(blocks, "middle", "below", "dims"));
     this.placeTexture(full);
-    this.placePictures(factors.filter((block) => Math.min(block.w, block.h) >= SEEN && this.held?.left.shape[0]));
+    this.placePictures(factors.filter((block) => this.holdsPicture(block)));
+  }
+
+  drawWords(blocks, signs) {
+    const dims = blocks.map(({ middle, below, dims }) => ({ x: middle, y: below, text: dims, size: "12.5px", baseline: "top" }));
+    const words = [...dims, ...signs.map((sign) => ({ ...sign, size: "22px", baseline: "middle" }))];
+    setColumns(this.figure, "dims-and-signs", columnsOf(words, "x", "y", "text", "size", "baseline"));
   }
 
   /** The image is sent to the canvas only when its place or its pixels changed. */
@@ -96,7 +108,7 @@ export class FactorsView {
     setColumns(this.figure, "texture", { image: full.map(() => this.texture), ...columnsOf(full, "x", "y", "w", "h") });
   }
 
-  /** What is in B and A, where the blocks are wide enough for it to be seen. */
+  /** What is in B and A. */
   placePictures(factors) {
     const rank = Math.min(this.now.rank, this.held?.left.shape[0] ?? 0);
     const image = factors.map(({ name }) => (name === "B" ? columnsPicture(this.held, rank) : rowsPicture(this.held, rank)));

@@ -1,4 +1,4 @@
-import { h, setText } from "./dom.mjs";
+import { h, renew, setText } from "./dom.mjs";
 import { caution, normOf, progressText, readout } from "./wording.mjs";
 
 const math = (text, sub) => [text, ...(sub ? [h("sub", {}, sub)] : [])];
@@ -16,7 +16,7 @@ export function readoutPanel() {
   const note = h("p", { class: "note" });
   const element = h("section", { class: "card readout", "aria-label": "readouts" }, list, note);
   const show = (now, options) => {
-    list.replaceChildren(...readout(now, options).map(readoutRow));
+    renew(list, ...readout(now, options).map(readoutRow));
     const warning = options.showCounts ? caution(now) : null;
     setText(note, warning ?? "");
     note.hidden = warning === null;
@@ -36,7 +36,7 @@ export function headPanel() {
     const { curve, d, k } = now;
     const name = curve ? [h("b", {}, curve.name)] : [];
     const facts = curve ? ["", `${d} × ${k}`, curve.dtype, `scale ${curve.scale}`] : [`d = ${d}`, `k = ${k}`, `rank ${now.rank}`];
-    what.replaceChildren(...name, facts.join(" · "));
+    renew(what, ...name, facts.join(" · "));
     setText(story, curve?.story ?? "");
     story.hidden = !curve?.story;
     setText(notice, state.notice);
@@ -73,7 +73,7 @@ export function figureCard(kind, title, figure, save = null) {
   const parts = kind === "curve" ? [norm, plot] : [plot];
   const heading = h("h2", {}, title);
   const element = h("section", { class: `card ${kind}`, "aria-label": title }, h("div", { class: "title" }, heading, save), ...parts);
-  const show = ({ metric }, symbol) => norm.replaceChildren(...math(...normOf(metric, symbol)));
+  const show = ({ metric }, symbol) => renew(norm, ...math(...normOf(metric, symbol)));
   const rename = (text) => { setText(heading, text); element.setAttribute("aria-label", text); };
   return { element, show, rename };
 }

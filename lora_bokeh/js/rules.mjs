@@ -1,4 +1,4 @@
-import { h, setText } from "./dom.mjs";
+import { h, renew, setText } from "./dom.mjs";
 
 // Which rank, by which rule. Every rank was computed in Python; here it is looked up and chosen.
 
@@ -66,7 +66,7 @@ export function rulesPanel(onRank, onStop) {
     const text = `${+(100 * thresholds[stop]).toFixed(2)} %`;
     range.setAttribute("aria-valuetext", text);
     setText(value, text);
-    body.replaceChildren(...rules.filter(({ name }) => name in now.curve.answers).map((rule) => ruleRow(rule, ruleAnswer(now.curve.answers, rule, stop), now, now.end, onRank)));
+    renew(body, ...rules.filter(({ name }) => name in now.curve.answers).map((rule) => ruleRow(rule, ruleAnswer(now.curve.answers, rule, stop), now, now.end, onRank)));
     if (focused) [...body.querySelectorAll("button")].find((b) => b.getAttribute("aria-label").startsWith(`${focused}:`))?.focus();
   };
   const show = (now, model) => {

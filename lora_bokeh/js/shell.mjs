@@ -1,4 +1,5 @@
 import { clamp, situation } from "./arithmetic.mjs";
+import { sparePlaces } from "./bokeh.mjs";
 import { cardOf, mapCard, mapMenu } from "./cards.mjs";
 import { metricRadios, rankSlider, sizeSlider, targetChooser } from "./controls.mjs";
 import { h } from "./dom.mjs";
@@ -127,7 +128,9 @@ export function render({ model, data, el, view }) {
     if (target !== null) choose(data, target);
   });
   keepGrowing(model, data);
-  keepPainted(model, data, el, [model.factors, model.curve, model.map, ...(model.inside ?? [])]);
+  const figures = [model.factors, model.curve, model.map, ...(model.inside ?? [])].filter(Boolean);
+  for (const figure of figures) sparePlaces(view.get_child_view(figure));
+  keepPainted(model, data, el, figures);
   const options = { apply: (values) => bring(data, values), title: () => stateTitle(situation(data)), say: parts.status.say };
   parts.bar.append(keepHistory({ model, data, view }, kindsOf(model, data), options));
   return parts.element;
