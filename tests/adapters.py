@@ -26,6 +26,12 @@ def product(B, A):
     return flat(B) @ flat(A)
 
 
+def best(dense, r):
+    """Eckart–Young, by LAPACK."""
+    U, s, Vh = np.linalg.svd(dense, full_matrices=False)
+    return (U[:, :r] * s[:r]) @ Vh[:r]
+
+
 def peft(folder, pairs, others=None, **config):
     """Write a PEFT folder of {module: (B, A)}; of a module that ends in "embed" an embedding's."""
     tensors = dict(others or {})

@@ -16,15 +16,9 @@ from lora_bokeh.ranks import Choice
 from lora_bokeh.resize import resize
 from lora_bokeh.saving import save_resized
 from lora_bokeh.writers import Place, write_adapter
-from tests.adapters import SHAPES, factors, kohya, peft
+from tests.adapters import SHAPES, best, factors, kohya, peft
 
 EPS = {"float16": 2e-3, "bfloat16": 2e-2, "float32": 2e-6, "float64": 1e-13}
-
-
-def best(dense, r):
-    """Eckart–Young, by LAPACK."""
-    U, s, Vh = np.linalg.svd(dense, full_matrices=False)
-    return (U[:, :r] * s[:r]) @ Vh[:r]
 
 
 def resized(path, output, choice, **options):

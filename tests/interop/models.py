@@ -97,6 +97,15 @@ def tuned(name):
     return model.eval()
 
 
+def nudged(model):
+    """Return the model, every number of it moved: as full fine-tuning leaves it."""
+    torch.manual_seed(2)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(torch.randn_like(parameter) / 10)
+    return model
+
+
 def loaded(name, folder):
     """Return the same base model with the adapter of a folder."""
     return peft.PeftModel.from_pretrained(ADAPTERS[name][0](), folder).eval()

@@ -4,13 +4,11 @@ import numpy as np
 import pytest
 
 from lora_bokeh.budget import parse_budget
-from lora_bokeh.card import card
-from lora_bokeh.extract import Parts, extract
+from lora_bokeh.extract import Parts
 from lora_bokeh.loaders import open_source
 from lora_bokeh.ranks import Choice
-from lora_bokeh.resize import resize
-from lora_bokeh.spool import Spool
-from lora_bokeh.writers import Place, write_adapter
+from lora_bokeh.saving import save_extracted, save_resized
+from tests.adapters import best
 from tests.interop.models import (
     ADAPTERS,
     classifier,
@@ -19,6 +17,7 @@ from tests.interop.models import (
     gpt2,
     llama,
     loaded,
+    nudged,
     output,
     peft,
     torch,
@@ -47,13 +46,13 @@ def assert_close(found, expected, tolerance=1e-6):
         assert np.linalg.norm(found[name] - W) <= tolerance * np.linalg.norm(W), name
 
 
-def write(result, folder):
-    write_adapter(Place(folder, *result.how), result.adapter, lambda: card(result))
+def assert_answers(model, expected, tolerance):
+    assert np.abs(output(model) - expected).max() <= tolerance * np.abs(expected).max()
 
 
-def best(W, r):
-    U, s, Vh = np.linalg.svd(W, full_matrices=False)
-    return (U[:, :r] * s[:r]) @ Vh[:r]
+def resized(tmp_path, model, choice):
+    """Save what PEFT made, and write it again with other ranks."""
+    return save_resized(save(model, tmp_path / "in"), tmp_path / "out", choice)
 
 
 @each_adapter
@@ -66,10 +65,7 @@ def test_what_peft_wrote_is_read_as_peft_reads_it(tmp_path, name):
 @pytest.mark.parametrize("choice", [Choice(rank=2), Choice(rule="energy", threshold=0.8)])
 def test_resized_adapter_gives_peft_the_delta_we_report(tmp_path, name, choice):
     before = deltas(model := tuned(name))
-    with Spool(tmp_path) as spool:
-        source = open_source(save(model, tmp_path / "in"))
-        result = resize(source, choice, spool=spool)
-        write(result, tmp_path / "out")
+    result = resized(tmp_path, model, choice)
     after = deltas(loaded(name, tmp_path / "out"))
     assert_close(after, {cut.name: best(before[cut.name], cut.rank) for cut in result.cuts}, 1e-5)
     assert_close(after, dense(tmp_path / "out"))
@@ -83,21 +79,13 @@ def test_resized_adapter_gives_peft_the_delta_we_report(tmp_path, name, choice):
 def test_adapter_of_full_rank_answers_as_before(tmp_path, name):
     """Scales, magnitudes, biases and modules saved whole come along."""
     model = tuned(name)
-    with Spool(tmp_path) as spool:
-        source = open_source(save(model, tmp_path / "in"))
-        write(resize(source, Choice(rank=64), spool=spool), tmp_path / "out")
-    answer = output(model)
-    assert (
-        np.abs(output(loaded(name, tmp_path / "out")) - answer).max() <= 1e-5 * np.abs(answer).max()
-    )
+    resized(tmp_path, model, Choice(rank=64))
+    assert_answers(loaded(name, tmp_path / "out"), output(model), 1e-5)
 
 
 def test_modules_that_a_budget_leaves_out_stay_as_they_were(tmp_path):
-    model = tuned("rank_pattern")
-    source = open_source(save(model, tmp_path / "in"))
-    with Spool(tmp_path) as spool:
-        result = resize(source, Choice(budget=parse_budget("600 params")), spool=spool)
-        write(result, tmp_path / "out")
+    choice = Choice(budget=parse_budget("600 params"))
+    result = resized(tmp_path, tuned("rank_pattern"), choice)
     kept = {cut.name for cut in result.cuts if cut.rank}
     assert 0 < len(kept) < len(result.cuts)
     assert deltas(loaded("rank_pattern", tmp_path / "out")).keys() == kept
@@ -107,10 +95,8 @@ def extracted(tmp_path, base, model, choice, **parts):
     """Save two models, the first in shards; extract, write, and load upon the first."""
     base.save_pretrained(tmp_path / "base", max_shard_size="20KB")
     model.save_pretrained(tmp_path / "tuned")
-    with Spool(tmp_path) as spool:
-        sources = open_source(tmp_path / "base"), open_source(tmp_path / "tuned")
-        result = extract(*sources, choice, parts=Parts(**parts), spool=spool)
-        write(result, tmp_path / "out")
+    folders = (tmp_path / name for name in ("base", "tuned", "out"))
+    result = save_extracted(*folders, choice, parts=Parts(**parts))
     return result, peft.PeftModel.from_pretrained(base, tmp_path / "out").eval()
 
 
@@ -124,32 +110,24 @@ def test_merged_model_gives_its_adapter_back(tmp_path, name):
     result, again = extracted(tmp_path, ADAPTERS[name][0](), merged, choice)
     assert {cut.name for cut in result.cuts if cut.rank} == expected.keys()
     assert_close(deltas(again), expected, 1e-4)
-    assert np.abs(output(again) - answer).max() <= 1e-4 * np.abs(answer).max()
+    assert_answers(again, answer, 1e-4)
     for key, w in again.merge_and_unload().state_dict().items():
         torch.testing.assert_close(w, weights[key], rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("build", [llama, classifier, convolutions])
 def test_full_fine_tuning_is_kept_with_its_modules_and_biases(tmp_path, build):
-    model = build()
-    torch.manual_seed(2)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.add_(torch.randn_like(parameter) / 10)
+    model = nudged(build())
     answer = output(model)
     result, again = extracted(tmp_path, build(), model, Choice(rank=64), save_modules=True)
     assert not any("not in the adapter" in note for note in result.before.notes)
-    assert np.abs(output(again) - answer).max() <= 1e-4 * np.abs(answer).max()
+    assert_answers(again, answer, 1e-4)
 
 
 def test_conv1d_and_tied_embeddings_of_gpt2(tmp_path):
     """The output layer is tied to the input's: merged, the adapter changes both."""
-    model = gpt2()
-    torch.manual_seed(2)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.add_(torch.randn_like(parameter) / 10)
+    model = nudged(gpt2())
     answer = output(model)
     result, again = extracted(tmp_path, gpt2(), model, Choice(rank=64), save_modules=True)
     assert any("tie" in note for note in result.before.notes)
-    assert np.abs(output(again.merge_and_unload()) - answer).max() <= 1e-4 * np.abs(answer).max()
+    assert_answers(again.merge_and_unload(), answer, 1e-4)
