@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import pytest
@@ -19,6 +20,12 @@ class Page:
         self.session_context, self.ticks, self.ends = object(), [], []
         self.add_next_tick_callback = self.ticks.append
         self.on_session_destroyed = self.ends.append
+
+
+def run(coroutine):
+    """Run in a thread of its own: the main one may be in the event loop of the browser tests."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, coroutine).result()
 
 
 @pytest.fixture
@@ -56,7 +63,7 @@ def test_the_session_does_in_its_own_thread_what_any_asks_and_once_a_turn(page):
             tick()
             assert done == [threading.get_ident()] * turn
 
-    asyncio.run(serve())
+    run(serve())
 
 
 def test_what_is_asked_for_while_it_is_done_is_done_again(page):
@@ -75,7 +82,7 @@ def test_what_is_asked_for_while_it_is_done_is_done_again(page):
             page.ticks.pop()()
         assert page.ticks == []
 
-    asyncio.run(serve())
+    run(serve())
     assert done == [0, 1]
 
 
@@ -88,7 +95,7 @@ def test_nothing_is_done_for_a_page_that_is_closed_or_a_server_that_stopped(page
         await asyncio.sleep(0)
         return session
 
-    session = asyncio.run(serve())
+    session = run(serve())
     page.session_context = object()
     session.do(lambda: None)
     assert page.ticks == []
@@ -117,5 +124,5 @@ def test_a_message_put_aside_while_others_are_being_written_is_written(monkeypat
         for _ in range(10):
             await asyncio.sleep(0)
 
-    asyncio.run(serve())
+    run(serve())
     assert written == ["first", "last"]
