@@ -63,9 +63,8 @@ class LessonPage:
 
     def tab_to(self, target: Locator, key: str = "Tab", most: int = 120) -> None:
         """Press Tab until the focus is there."""
-        handle = target.element_handle()
         for _ in range(most):
-            if handle.evaluate(FOCUSED):
+            if target.evaluate(FOCUSED):
                 return
             self.page.keyboard.press(key)
         raise AssertionError(f"{target} is not reached with {key}")

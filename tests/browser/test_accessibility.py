@@ -3,32 +3,34 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
-from lora_bokeh import FactorizationPlot, LoraExplorer, RankExplorer, save_html
-from tests.browser.explorer_page import ExplorerPage
+import lora_bokeh
+from lora_bokeh import FactorizationPlot, LoraExplorer, RankExplorer
+from tests.browser.explorer_page import ExplorerPage, eventually, let_settle
 
 VIEWS = [FactorizationPlot, RankExplorer, LoraExplorer]
+PALETTE = (Path(lora_bokeh.__file__).parent / "css" / "palette.css").read_text("utf-8")
+PALETTES = {  # a block of declarations for each scheme, the light one first
+    scheme: dict(re.findall(r"--([\w-]+): (#\w+);", block))
+    for scheme, block in zip(("light", "dark"), PALETTE.split("@media"), strict=True)
+}
 
 
 @pytest.fixture
-def open_file(tmp_path, open_tab):
-    """Save a view and open the file."""
-
-    def open_one(view, **options):
-        save_html(view, tmp_path / "page.html")
-        return ExplorerPage(open_tab(tmp_path / "page.html", **options).page)
-
-    return open_one
+def open_file(open_file):
+    """Open the file of an explorer."""
+    return lambda view, **options: ExplorerPage(open_file(view, **options).page)
 
 
 @pytest.mark.parametrize("width", [1280, 390])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("make", VIEWS)
 def test_axe_finds_nothing_in_the_file(make, scheme, width, open_file, violations):
-    explorer = open_file(make(), color_scheme=scheme, width=width)
+    explorer = open_file(make, color_scheme=scheme, width=width)
     assert violations(explorer.page) == []
 
 
@@ -47,12 +49,12 @@ def test_axe_finds_nothing_under_panel_serve(serve_command, open_tab, violations
 
 @pytest.mark.parametrize("make", VIEWS)
 def test_nothing_is_wider_than_a_telephone(make, open_file):
-    explorer = open_file(make(), width=390)
+    explorer = open_file(make, width=390)
     assert explorer.page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
 def test_figures_state_dimensions_and_counts(open_file):
-    explorer = open_file(LoraExplorer())
+    explorer = open_file(LoraExplorer)
     factors, curve = explorer.figures.all()[:2]
     expect(factors).to_have_attribute(
         "aria-label",
@@ -67,7 +69,7 @@ def test_figures_state_dimensions_and_counts(open_file):
 
 
 def test_live_region_speaks_once_a_settled_change(open_file):
-    explorer = open_file(LoraExplorer())
+    explorer = open_file(LoraExplorer)
     explorer.status.evaluate(
         """(status) => {
             window.said = [];
@@ -82,7 +84,7 @@ def test_live_region_speaks_once_a_settled_change(open_file):
         })"""
     )
     explorer.settled()
-    explorer.page.wait_for_timeout(500)
+    let_settle(explorer.page)
     said = explorer.page.evaluate("said")
     assert len(said) == 1
     assert said[0].startswith("Rank 5: Frobenius residual")
@@ -90,7 +92,7 @@ def test_live_region_speaks_once_a_settled_change(open_file):
 
 
 def test_focus_is_visible_on_every_control(open_file):
-    explorer = open_file(LoraExplorer())
+    explorer = open_file(LoraExplorer)
     seen = []
     for _ in range(3):
         explorer.page.keyboard.press("Tab")
@@ -108,19 +110,37 @@ def test_focus_is_visible_on_every_control(open_file):
 
 
 def test_figures_follow_the_colour_scheme_live(open_file):
-    explorer = open_file(LoraExplorer(), color_scheme="light")
-    ink = """() => Bokeh.documents[0].all_models ? [...Bokeh.documents[0]._all_models.values()]
-        .find((model) => model.type === "Figure" && model.name === "curve")
-        .renderers.find((r) => r.name === "curve").glyph.line_color.value : null"""
-    light = explorer.page.evaluate(ink)
-    explorer.page.emulate_media(color_scheme="dark")
-    explorer.page.wait_for_function(f"(light) => ({ink})() !== light", arg=light)
-    explorer.page.emulate_media(color_scheme="light")
-    explorer.page.wait_for_function(f"(light) => ({ink})() === light", arg=light)
+    page = open_file(LoraExplorer, color_scheme="light").page
+    names = painted(page).keys()
+    assert {"ink", "muted", "rule", "accent"} <= names
+    for scheme in ("dark", "light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        palette = PALETTES[scheme]
+        eventually(page, lambda palette=palette: painted(page), {n: [palette[n]] for n in names})
+    assert PALETTES["light"]["ink"] != PALETTES["dark"]["ink"]
+
+
+def painted(page: Page) -> dict[str, list[str]]:
+    """Return what is painted in each colour of the palette, by its name, in all figures."""
+    return page.evaluate(
+        """() => {
+            const painted = {};
+            const models = Bokeh.documents[0].roots().flatMap((root) => [...root.references()]);
+            for (const model of models) {
+                const themed = model.tags?.find((tag) => tag?.themed)?.themed ?? {};
+                for (const [property, name] of Object.entries(themed)) {
+                    const colour = model[property]?.value ?? model[property];
+                    if (typeof colour === "string") (painted[name] ??= new Set()).add(colour);
+                }
+            }
+            return Object.fromEntries(
+                Object.entries(painted).map(([name, colours]) => [name, [...colours]]));
+        }"""
+    )
 
 
 def test_dimensions_can_be_typed_and_dragged(open_file):
-    explorer = open_file(FactorizationPlot())
+    explorer = open_file(FactorizationPlot, reduced_motion="reduce")
     rows = explorer.root.get_by_role("spinbutton", name="rows d")
     rows.fill("4096")
     rows.press("Enter")
@@ -139,7 +159,6 @@ def test_dimensions_can_be_typed_and_dragged(open_file):
 def test_options_of_the_factorization(open_file):
     explorer = open_file(FactorizationPlot(show_full_matrix=False, show_parameter_count=False))
     expect(explorer.root.get_by_text("Savings")).to_be_hidden()
-    explorer.page.wait_for_function("() => Bokeh.documents[0].is_idle")
     assert explorer.drawn("factors", "full")["name"] == []
     assert sorted(explorer.drawn("factors", "factors")["name"]) == ["A", "B"]
 

@@ -10,7 +10,7 @@ import panel as pn
 import pytest
 from playwright.sync_api import expect
 
-from lora_bokeh import LoraExplorer, RankExplorer, save_html
+from lora_bokeh import LoraExplorer, RankExplorer
 from lora_bokeh.targets import gallery, two_directions
 from tests.browser.explorer_page import ExplorerPage
 
@@ -18,14 +18,13 @@ HOSTS = ("file", "server")
 
 
 @pytest.fixture(params=HOSTS)
-def host(request, tmp_path, serve_view, open_tab):
+def host(request, serve_view, open_file, open_tab):
     """Open a view's factory in a tab, from a file with the network cut or from a server."""
 
     def open_in(factory, **options):
         if request.param == "server":
             return open_tab(serve_view(factory), **options)
-        save_html(factory(), tmp_path / "page.html")
-        return open_tab(tmp_path / "page.html", **options)
+        return open_file(factory if isinstance(factory, type) else factory(), **options)
 
     return open_in
 
@@ -51,7 +50,7 @@ def test_published_figures_of_the_default_target(host):
     assert shown["Frobenius residual"][0] == "4.572"
     assert shown["Captured energy"][0] == "90.8 %"
     assert shown["Savings"][0] == "75.0 %"
-    assert explorer.status.inner_text() == (
+    expect(explorer.status).to_have_text(
         "Rank 1: Frobenius residual 4.572, captured energy 90.8 %. "
         "LoRA 16 of 64 parameters, 75.0 % saved."
     )
@@ -115,7 +114,7 @@ def test_rank_is_cut_to_a_smaller_target(host):
     explorer.slider.press("End")
     assert explorer.rank == 64
     explorer.choose_target("flat")
-    assert explorer.rank == 16
+    expect(explorer.slider).to_have_value("16")
     expect(explorer.status).to_contain_text("Rank 16: Frobenius residual")
 
 
@@ -136,10 +135,9 @@ def test_pointer_on_the_curve_sets_the_rank(host):
     explorer.settled()
 
 
-def test_two_explorers_on_a_page_are_independent(tmp_path, open_tab):
+def test_two_explorers_on_a_page_are_independent(open_file):
     both = pn.Column(RankExplorer(), RankExplorer(np.eye(4)[:3], rank=2))
-    save_html(both, tmp_path / "two.html")
-    page = open_tab(tmp_path / "two.html", reduced_motion="reduce").page
+    page = open_file(both, reduced_motion="reduce").page
     first, second = ExplorerPage(page, 0), ExplorerPage(page, 1)
     first.slider.press("End")
     first.metric("spectral").check()

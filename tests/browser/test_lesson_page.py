@@ -8,26 +8,19 @@ from urllib.request import urlopen
 import pytest
 from playwright.sync_api import expect
 
-from lora_bokeh import Lesson, save_html
-from lora_bokeh.assets import bundle
+from lora_bokeh import Lesson
 from lora_bokeh.lesson.acts import acts
 from lora_bokeh.lesson.view import VIEWS
-from tests.browser.lesson_page import FOCUSED, LessonPage
+from tests.browser.explorer_page import eventually
+from tests.browser.lesson_page import LessonPage
 
 ACTS = acts()
 NUMBERS = range(1, len(ACTS) + 1)
 
 
-@pytest.fixture(scope="module")
-def lesson_file(tmp_path_factory):
-    path = tmp_path_factory.mktemp("lesson") / "lesson.html"
-    save_html(Lesson(), path, title="LoRA, by doing")
-    return path
-
-
 @pytest.fixture
-def open_lesson(lesson_file, open_tab):
-    return lambda **options: LessonPage(open_tab(lesson_file, **options).page)
+def open_lesson(open_file):
+    return lambda **options: LessonPage(open_file(Lesson, **options).page)
 
 
 def wrong(question):
@@ -51,7 +44,7 @@ def test_whole_lesson_by_keyboard_alone_offline(open_lesson):
         expect(lesson.verdict).to_have_class("verdict wrong")
         said = lesson.verdict.inner_text()
         assert "{" not in said
-        assert lesson.spoken.inner_text() == f"Not yet. {said}"
+        expect(lesson.spoken).to_have_text(f"Not yet. {said}")
         expect(lesson.attempt.locator(".stage")).to_be_visible()
         lesson.press(lesson.button("Hint"))
         expect(lesson.predict.get_by_role("list", name="hints")).to_have_text(act["hints"][0])
@@ -105,7 +98,7 @@ def test_an_answer_that_was_shown_is_not_counted_as_solved(open_lesson):
     give(lesson, 12, right=False)
     lesson.button("Show the answer").click()
     expect(lesson.reveal).to_contain_text("90 % takes 15 ranks")
-    assert lesson.reveal.get_by_role("heading", name="Reveal").evaluate(FOCUSED)
+    expect(lesson.reveal.get_by_role("heading", name="Reveal")).to_be_focused()
     give(lesson, 12)
     expect(lesson.act(12)).to_have_accessible_name("Act 12: A rotation, answer shown")
     expect(lesson.path).to_contain_text("0 of 17 solved")
@@ -117,7 +110,7 @@ def test_nothing_given_is_said_and_not_counted(open_lesson):
     expect(lesson.verdict).to_have_text("Give an answer first.")
     expect(lesson.spoken).to_have_text("Give an answer first.")
     expect(lesson.button("Show the answer")).to_be_disabled()
-    assert ".live" not in lesson.attempt.inner_html()
+    expect(lesson.attempt.locator(".live")).to_have_count(0)
 
 
 def test_a_task_is_about_its_own_target(open_lesson):
@@ -140,8 +133,8 @@ def test_works_where_the_browser_keeps_nothing(open_lesson):
     expect(lesson.path).to_contain_text("1 of 17 solved")
 
 
-def test_a_link_opens_an_act_the_views_or_the_instructors_page(lesson_file, open_tab):
-    page = open_tab(f"{lesson_file.as_uri()}#act=4", reduced_motion="reduce").page
+def test_a_link_opens_an_act_the_views_or_the_instructors_page(file_of, open_tab):
+    page = open_tab(f"{file_of(Lesson).as_uri()}#act=4", reduced_motion="reduce").page
     lesson = LessonPage(page)
     expect(lesson.title).to_have_text("4. Where nothing is saved")
     lesson.act(6).click()
@@ -218,11 +211,9 @@ def test_python_hears_of_the_progress(serve_view, open_tab):
     lesson = LessonPage(open_tab(serve_view(lambda: served), reduced_motion="reduce").page)
     give(lesson, 2)
     expect(lesson.verdict).to_have_class("verdict right")
-    lesson.page.wait_for_timeout(300)
+    solved = {"given": {"rank": 5}, "right": True, "tries": 1, "hints": 0, "revealed": False}
+    eventually(lesson.page, lambda: served.progress.get("savings"), solved)
     assert served.act == 2
-    assert served.progress["savings"] == {
-        "given": {"rank": 5}, "right": True, "tries": 1, "hints": 0, "revealed": False,
-    }  # fmt: skip
     served.mode = "teach"
     expect(lesson.root.get_by_role("heading", level=2, name="For instructors")).to_be_visible()
 
@@ -234,18 +225,6 @@ def test_is_served(command, serve_command):
     address = serve_command(*command, "--port", "0")
     with urlopen(address, timeout=60) as page:
         assert "<title>LoRA, by doing</title>" in page.read().decode()
-
-
-CALL = """async ([code, name, args]) => {
-    const url = URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
-    return (await import(url))[name](...args);
-}"""
-
-
-@pytest.fixture
-def call(open_tab):
-    page = open_tab("about:blank").page
-    return lambda module, name, *args: page.evaluate(CALL, [bundle(module), name, list(args)])
 
 
 @pytest.fixture
