@@ -39,9 +39,9 @@ def test_transcript_is_what_the_commands_print(tmp_path):
         done = subprocess.run(
             ["bash", "-c", command],
             cwd=tmp_path,
-            env={**os.environ, "PATH": path},
+            env={**os.environ, "PATH": path, "COLUMNS": "80", "PYTHONUTF8": "1"},
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             check=True,
         )
         shown = [line.replace("─", "") for line in (done.stdout, expected)]

@@ -8,6 +8,7 @@ from pathlib import Path
 from lora_bokeh import LoraExplorer, save_html
 from lora_bokeh.targets import low_rank_plus_noise
 from tests.browser import install
+from tests.browser.explorer_page import ExplorerPage
 
 PICTURE = Path(__file__).parents[2] / "apps" / "explorer.png"
 
@@ -26,10 +27,9 @@ def take(path: Path = PICTURE) -> None:
         )
         page = context.new_page()
         page.goto(page_path.as_uri())
-        page.get_by_role("slider", name="rank").wait_for()
+        explorer = ExplorerPage(page)
         page.wait_for_function("() => Bokeh.documents[0].is_idle")
-        page.wait_for_timeout(500)
-        page.locator(".explorer").screenshot(path=path)
+        explorer.root.screenshot(path=path)
 
 
 if __name__ == "__main__":

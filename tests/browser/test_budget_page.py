@@ -10,8 +10,7 @@ import pytest
 from click.testing import CliRunner
 from playwright.sync_api import Locator, Page, expect
 
-from lora_bokeh import BudgetExplorer, save_html
-from lora_bokeh.assets import bundle
+from lora_bokeh import BudgetExplorer
 from lora_bokeh.cli import main
 from lora_bokeh.lora import break_even_rank
 from lora_bokeh.parameters import _held
@@ -26,65 +25,31 @@ from lora_bokeh.trainable import (
     parameter_budget,
     same_budget,
 )
+from tests.browser.explorer_page import drawn, eventually, expect_drawn
 
 RULES = {"itemsize": ITEMSIZE, "moments": MOMENTS, "float32": FLOAT32, "sets": SETS}
 
 
-EACH = """async ([code, name, calls]) => {
-    const url = URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
-    const call = (await import(url))[name];
-    return calls.map((args) => call(...args));
-}"""
-
-
 @pytest.fixture
-def call(open_tab):
-    """Call a function of a module in the page, once for each list of arguments."""
-    page = open_tab("about:blank").page
-    return lambda module, name, calls: page.evaluate(EACH, [bundle(module), name, calls])
+def open_file(open_file):
+    """Open the file of a budget, without motion unless asked otherwise."""
 
-
-@pytest.fixture(scope="module")
-def default_file(tmp_path_factory):
-    """The file of the default view, which many tests look at."""
-    path = tmp_path_factory.mktemp("budget") / "default.html"
-    save_html(BudgetExplorer(), path)
-    return path
-
-
-@pytest.fixture
-def open_file(default_file, tmp_path, open_tab):
-    """Save a budget and open the file with the network cut."""
-
-    def open_one(explorer=None, **options) -> Page:
-        path = default_file
-        if explorer is not None:
-            save_html(explorer, path := tmp_path / "budget.html")
-        page = open_tab(path, **{"reduced_motion": "reduce", **options}).page
-        expect(page.get_by_role("slider", name="rank")).to_be_visible()
-        return page
+    def open_one(explorer=BudgetExplorer, **options) -> Page:
+        return shown(open_file(explorer, **{"reduced_motion": "reduce", **options}).page)
 
     return open_one
+
+
+def shown(page: Page) -> Page:
+    """Return the page when it is drawn."""
+    expect(page.get_by_role("slider", name="rank")).to_be_visible()
+    expect_drawn(page.locator(".explorer"))
+    return page
 
 
 def readout(page: Page, label: str) -> Locator:
     rows = page.get_by_role("region", name="readouts").locator("dl > div")
     return rows.filter(has_text=label).locator("dd")
-
-
-def drawn(page: Page, figure: str, renderer: str) -> dict[str, list]:
-    """Return the columns that a figure's renderer is drawn from."""
-    return page.evaluate(
-        """([figure, renderer]) => {
-            const found = Bokeh.documents.flatMap((doc) => doc.roots())
-                .flatMap((root) => [...root.references()])
-                .find((model) => model.type === "Figure" && model.name === figure);
-            const source = found.renderers.find((r) => r.name === renderer).data_source;
-            return Object.fromEntries(Object.entries(source.data).map(
-                ([name, column]) => [name, Array.from(column)]));
-        }""",
-        [figure, renderer],
-    )
 
 
 def states() -> list[tuple[dict, ParameterBudget]]:
@@ -100,9 +65,9 @@ def states() -> list[tuple[dict, ParameterBudget]]:
               "optimizer": f.optimizer}, f) for f in found]  # fmt: skip
 
 
-def test_page_computes_what_python_does(call):
+def test_page_computes_what_python_does(call_each):
     held = states()
-    shown = call("budget_arithmetic.mjs", "budgetNow", [[state] for state, _ in held])
+    shown = call_each("budget_arithmetic.mjs", "budgetNow", [[state] for state, _ in held])
     for now, (_, found) in zip(shown, held, strict=True):
         assert (now["trainable"], now["whole"]) == (found.trainable, found.whole)
         assert now["share"] == pytest.approx(found.share)
@@ -113,33 +78,37 @@ def test_page_computes_what_python_does(call):
         assert now["full"] == found.full._asdict()
 
 
-def test_page_spends_a_budget_as_python_does(call):
+def test_page_spends_a_budget_as_python_does(call_each):
     budgets = [(model, parameter_budget(model, 8).trainable) for model in presets().values()]
-    spent = call("budget_arithmetic.mjs", "sameBudget", [[_held(m), n, SETS] for m, n in budgets])
+    spent = call_each(
+        "budget_arithmetic.mjs", "sameBudget", [[_held(m), n, SETS] for m, n in budgets]
+    )
     for cases, (model, n) in zip(spent, budgets, strict=True):
         shown = [(tuple(m["name"] for m in c["modules"]), c["rank"], c["trainable"]) for c in cases]
         assert shown == [tuple(case) for case in same_budget(model, n)]
 
 
-def test_page_carries_targets_over_as_python_does(call):
+def test_page_carries_targets_over_as_python_does(call_each):
     llama = find_model("Llama-2-7B")
     names = [[m.name for m in llama.modules], ["k_proj"], ["q_proj", "up_proj"]]
     others = [find_model(name) for name in ("GPT-2", "Llama-3-8B", "OPT-350m", "SD-1.5-UNet")]
     changes = [(to, targets) for to in others for targets in names]
     arguments = [[_held(llama), _held(to), targets, USUAL] for to, targets in changes]
-    carried = call("budget_arithmetic.mjs", "targetsLike", arguments)
+    carried = call_each("budget_arithmetic.mjs", "targetsLike", arguments)
     assert carried == [to.like(llama, targets) for to, targets in changes]
 
 
-def test_slider_stops_lead_to_the_end(call):
+def test_slider_stops_lead_to_the_end(call_each):
     ends = (1, 2, 7, 768, 4096)
     for end, stops in zip(
-        ends, call("budget_arithmetic.mjs", "rankStops", [[end] for end in ends]), strict=True
+        ends, call_each("budget_arithmetic.mjs", "rankStops", [[end] for end in ends]), strict=True
     ):
         assert stops[0] == 1
         assert stops[-1] == end
         assert stops == sorted(set(stops))
-        nearest = call("budget_arithmetic.mjs", "nearestStop", [[stops, rank] for rank in stops])
+        nearest = call_each(
+            "budget_arithmetic.mjs", "nearestStop", [[stops, rank] for rank in stops]
+        )
         assert nearest == list(range(len(stops)))
 
 
@@ -155,9 +124,9 @@ def stage(rank: int) -> tuple[dict, ParameterBudget]:
     return {"width": 700, **sizes, "trainable": found.trainable, "parts": parts}, found
 
 
-def test_bars_are_to_scale(call):
+def test_bars_are_to_scale(call_each):
     stages = [stage(rank) for rank in (100, 2000, 3000)]
-    plans = call("budget_bars.mjs", "layoutBudget", [[given] for given, _ in stages])
+    plans = call_each("budget_bars.mjs", "layoutBudget", [[given] for given, _ in stages])
     for plan, (given, found) in zip(plans, stages, strict=True):
         part, matrices, lora = (
             plan[name]["right"] - plan[name]["left"] for name in ("part", "matrices", "lora")
@@ -281,9 +250,9 @@ def test_figures_and_numbers_are_saved(open_file, tmp_path):
         assert "SD-1.5-UNet, rank 3 on attn1.to_q" in svg
 
 
-def test_a_link_carries_the_state(default_file, open_tab):
+def test_a_link_carries_the_state(file_of, open_tab):
     state = "#model=GPT-2&targets=mlp.c_fc%2Cq_proj&rank=4&dtype=float32&optimizer=lion"
-    page = open_tab(default_file.as_uri() + state).page
+    page = open_tab(file_of(BudgetExplorer).as_uri() + state).page
     expect(page.get_by_role("checkbox", checked=True)).to_have_count(1)
     found = parameter_budget("GPT-2", 4, ["mlp.c_fc"])
     expect(readout(page, "Trained")).to_have_attribute(
@@ -317,25 +286,21 @@ def test_served_page_tells_python(serve_view, open_tab):
     page = open_tab(serve_view(lambda: explorer)).page
     page.get_by_role("combobox", name="model").select_option("GPT-2")
     expect(readout(page, "Trained")).to_have_attribute("title", "exactly 294,912 parameters")
-    page.wait_for_timeout(300)
-    assert (explorer.model, explorer.targets) == ("GPT-2", ["c_attn"])
+    eventually(page, lambda: (explorer.model, explorer.targets), ("GPT-2", ["c_attn"]))
     assert explorer.budget.trainable == 294_912
 
 
 def test_drag_sends_one_patch_a_stop(serve_view, open_tab):
     explorer = BudgetExplorer("GPT-2", rank=1, targets=["all"])
     tab = open_tab(serve_view(lambda: explorer))
-    slider = tab.page.get_by_role("slider", name="rank")
-    expect(slider).to_be_visible()
-    tab.page.wait_for_timeout(800)
-    before = len(tab.frames)
+    slider = shown(tab.page).get_by_role("slider", name="rank")
     for _ in range(8):
         slider.press("ArrowRight")
-    tab.page.wait_for_timeout(1200)  # the springs have come to rest
-    patches = [frame for frame in map(str, tab.frames[before:]) if '"events"' in frame]
-    changed = [event["attr"] for patch in patches for event in json.loads(patch)["events"]]
-    assert changed == ["rank"] * 8
-    assert explorer.rank == 24
+    eventually(tab.page, lambda: explorer.rank, 24)
+    tab.page.wait_for_timeout(1200)  # the springs come to rest, and send nothing
+    patches = [frame for frame in map(str, tab.frames) if '"events"' in frame]
+    changed = [event.get("attr") for patch in patches for event in json.loads(patch)["events"]]
+    assert changed[changed.index("rank") :] == ["rank"] * 8  # before, it told of its browser
 
 
 def test_app_is_served(serve_command, open_tab):

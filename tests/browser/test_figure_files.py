@@ -37,7 +37,7 @@ def texts_of(path: Path | str) -> list[str]:
 def test_curve_of_a_file_at_a_rank_and_metric(run):
     done = run("w.npy", "-o", "fig.svg", "--rank", 4, "--metric", "spectral")
     assert done.exit_code == 0
-    assert re.fullmatch(r"fig\.svg: \d+\.\d kB\n", done.output)
+    assert re.fullmatch(r"fig\.svg: \d+\.\d\d kB\n", done.output)
     texts = texts_of("fig.svg")
     assert {"w.npy · 12 × 9 · rank 4", "spectral residual ‖ΔW − BA‖₂ = σr+1"} <= set(texts)
     s = np.linalg.svd(np.load("w.npy"), compute_uv=False)

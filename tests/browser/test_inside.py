@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 
+import matrices
 import numpy as np
 import pytest
 from playwright.sync_api import expect
 
-from lora_bokeh import LoraExplorer, LowRank, save_html
+from lora_bokeh import LoraExplorer, LowRank
+from lora_bokeh.assets import light_palette
 from lora_bokeh.pooled import edges
 from lora_bokeh.targets import two_directions
 from tests.browser.explorer_page import ExplorerPage
@@ -59,13 +61,11 @@ def assert_pictures(explorer: ExplorerPage, matrix: np.ndarray, rank: int, tol: 
 
 
 @pytest.fixture
-def open_file(tmp_path, open_tab):
-    """Save a view and open the file."""
+def open_file(open_file):
+    """Open the file of an explorer, without motion."""
 
     def open_one(view, **options):
-        save_html(view, tmp_path / "page.html")
-        options = {"reduced_motion": "reduce", **options}
-        explorer = ExplorerPage(open_tab(tmp_path / "page.html", **options).page)
+        explorer = ExplorerPage(open_file(view, **{"reduced_motion": "reduce", **options}).page)
         explorer.page.wait_for_function("() => Bokeh.documents[0].is_idle")
         explorer.settled()
         return explorer
@@ -91,6 +91,42 @@ def test_small_matrix_is_numpys_entry_by_entry_with_numbers_in_the_cells(open_fi
     }
 
 
+def colours(shares: np.ndarray) -> np.ndarray:
+    """Red, green and blue of shares of the peak, −1 to 1, on the light page's diverging scale."""
+    ends = {
+        name: [int(light_palette()[name][i : i + 2], 16) for i in (1, 3, 5)]
+        for name in ("negative", "zero", "positive")
+    }
+    steps = np.clip(np.floor((shares + 1) / 2 * 255), 0, 254)
+    return np.stack(
+        [np.interp(steps, [0, 127, 254], channel) for channel in zip(*ends.values(), strict=True)],
+        axis=-1,
+    )
+
+
+def pixels(explorer: ExplorerPage, nth: int) -> np.ndarray:
+    """Return what the canvas under the nth heat map shows."""
+    canvas = explorer.root.locator(".under").nth(nth).locator("canvas")
+    data, width = canvas.evaluate(
+        """(canvas) => [Array.from(canvas.getContext("2d")
+            .getImageData(0, 0, canvas.width, canvas.height).data), canvas.width]"""
+    )
+    return np.reshape(data, (-1, width, 4))[..., :3]
+
+
+def test_pictures_are_on_the_page_in_their_colours_at_each_rank(open_file):
+    explorer = open_file(LoraExplorer(two_directions()[:, :6], rank=4))
+    peaks = dict.fromkeys(("w", "r", "error"), np.abs(picture(explorer, "w")).max())
+    set_rank(explorer, 6)
+    both = np.concatenate([picture(explorer, "b").ravel(), picture(explorer, "a").ravel()])
+    peaks |= dict.fromkeys("ba", np.abs(both).max())
+    for rank in (6, 1, 2):
+        set_rank(explorer, rank)
+        for nth, (name, peak) in enumerate(peaks.items()):
+            expected = colours(picture(explorer, name) / peak)
+            np.testing.assert_allclose(pixels(explorer, nth), expected, atol=3)
+
+
 def test_real_matrix_is_numpys_at_rank_one_eight_and_full(open_file, shared_data):
     matrix = np.load(shared_data / "minilm_l6_layer0_ffn.npy")
     explorer = open_file(LoraExplorer(matrix, rank=8, name="ffn"))
@@ -111,11 +147,7 @@ def test_pair_is_shown_from_its_factors(open_file):
 
 @pytest.fixture(scope="module")
 def large() -> np.ndarray:
-    rng = np.random.default_rng(0)
-    U, V = (np.linalg.qr(rng.standard_normal((size, 80)))[0] for size in (1400, 1200))
-    matrix = (U * np.arange(1, 81) ** -0.5) @ V.T
-    matrix.flags.writeable = False
-    return matrix
+    return matrices.falling(1400, 1200, rank=80, power=0.5)
 
 
 def test_pictures_come_with_the_growth_and_closer_on_zoom(large, serve_view, open_tab):
@@ -169,6 +201,11 @@ def spoken(explorer: ExplorerPage) -> str:
     return explorer.root.locator(".spot").inner_text()
 
 
+def rows_spoken(explorer: ExplorerPage) -> tuple[int, int]:
+    first, last = re.match(r"rows (\d+)–(\d+)", spoken(explorer)).groups()
+    return int(first), int(last)
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_blocks_of_a_large_matrix_and_the_audit(scheme, large, open_file, violations):
     explorer = open_file(LoraExplorer(large, max_rank=6, rank=9), color_scheme=scheme, width=390)
@@ -176,5 +213,9 @@ def test_blocks_of_a_large_matrix_and_the_audit(scheme, large, open_file, violat
     maps = explorer.root.get_by_role("group", name="heat maps")
     maps.press("ArrowUp")
     assert re.match(r"rows \d+–\d+, columns \d+–\d+ \(mean\)", spoken(explorer))
+    first, last = rows_spoken(explorer)
+    assert explorer.drawn("map-w", "spot")["h"] == [last - first + 1]
+    maps.press("ArrowDown")
+    assert rows_spoken(explorer)[0] == last + 1  # one cell, as they are shown
     assert explorer.page.evaluate("document.documentElement.scrollWidth") <= 390
     assert violations(explorer.page) == []
