@@ -93,7 +93,7 @@ def _choice(options: Mapping[str, Any]) -> Choice:
     named: dict[str, int] = dict(map(_named, options["named"]))
     if options["file"]:
         named = {**read_object(options["file"], RANKS_FILE_BYTES), **named}
-    budget = options["budget"] and parse_budget(options["budget"])
+    budget = None if options["budget"] is None else parse_budget(options["budget"])
     choice = Choice(options["rank"], options["rule"], options["threshold"], budget,
                     options["max_rank"], named)  # fmt: skip
     if choice == Choice():
