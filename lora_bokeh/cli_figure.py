@@ -49,7 +49,7 @@ def figure(source: str | None, output: Path, rank: int | None, **options: Any) -
     drawing = {name: options.pop(name) for name in names}
     if options["scale"] is not None:
         drawing["scale"] = options["scale"]
-    save = _door(output, options.pop("scale"))
+    save = _saver(output, options.pop("scale"))
     with bad_input(source):
         from lora_bokeh.cli_output import written
         from lora_bokeh.cli_view import view_at
@@ -62,7 +62,7 @@ def figure(source: str | None, output: Path, rank: int | None, **options: Any) -
     click.echo(written(output))
 
 
-def _door(output: Path, scale: float | None) -> Any:
+def _saver(output: Path, scale: float | None) -> Any:
     """Return the function that writes such a file."""
     ending = output.suffix.lower()
     if ending not in ENDINGS:

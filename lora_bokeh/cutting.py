@@ -108,10 +108,11 @@ def decompose(entry: Entry, choice: Choice, spool: Spool | None = None) -> Decom
         The entry cannot be read or is not finite.
     """
     most = largest_rank(entry, choice)
-    asks_rule = choice.rule is not None and choice.wanted(str(entry.name)) is None
+    asks_rule = choice.asks_rule(str(entry.name))
     first = min(most, FIRST_RANKS) if asks_rule and entry.rank is None else most
     steps = _started(entry, first, spool is not None)
-    by_rule = _run(steps, most, entry, choice) if asks_rule else _drain(steps)
+    _drain(steps)
+    by_rule = _asked(steps, most, entry, choice) if asks_rule else 0
     ranked = _ranked(entry, spectrum_so_far(steps), choice, by_rule)
     kept = ranked.most if choice.budget else choose_ranks(choice, [ranked]).ranks[0]
     if spool is None or kept == 0:
@@ -121,7 +122,7 @@ def decompose(entry: Entry, choice: Choice, spool: Spool | None = None) -> Decom
 
 def decomposed(entry: Entry, spectrum: Spectrum, choice: Choice) -> Decomposed:
     """Return what :func:`decompose` does where the spectrum is known, without factors."""
-    asks_rule = choice.rule is not None and choice.wanted(str(entry.name)) is None
+    asks_rule = choice.asks_rule(str(entry.name))
     by_rule = choice.by_rule(spectrum, entry.rounding_error).upper if asks_rule else 0
     return Decomposed(entry, _ranked(entry, spectrum, choice, by_rule))
 
@@ -149,20 +150,18 @@ def _started(entry: Entry, rank: int, vectors: bool) -> SVDSteps:
         raise ValueError(f"{entry.name!r}: {error}") from None
 
 
-def _drain(steps: SVDSteps) -> int:
+def _drain(steps: SVDSteps) -> None:
     for _ in steps:
         pass
-    return 0
 
 
-def _run(steps: SVDSteps, most: int, entry: Entry, choice: Choice) -> int:
-    """Compute until the rule knows its rank, or there are no more; return the rule's rank.
+def _asked(steps: SVDSteps, most: int, entry: Entry, choice: Choice) -> int:
+    """Compute on until the rule knows its rank, or there are no more; return the rule's rank.
 
     Of a rank that is known to lie between two, the larger is taken: it keeps what was asked for.
     """
     floor = cache(entry.rounding_error)
     while True:
-        _drain(steps)
         known = spectrum_so_far(steps)
         said = choice.by_rule(known, floor)
         if said.rank is None and known.exact_tail:
@@ -170,6 +169,7 @@ def _run(steps: SVDSteps, most: int, entry: Entry, choice: Choice) -> int:
         if said.exact or steps.max_rank >= most:
             return said.upper
         steps.extend(min(most, max(2 * steps.max_rank, said.lower)))
+        _drain(steps)
 
 
 def _factors(steps: SVDSteps, rank: int, spool: Spool) -> tuple[Read, Read]:

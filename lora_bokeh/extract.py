@@ -170,9 +170,8 @@ class Model(NamedTuple):
     def kind(self) -> str:
         """The name of its class; empty if unknown."""
         named = self.config.get("architectures")
-        return str(
-            named[0] if isinstance(named, list) and named else self.config.get("_class_name")
-        )
+        name = named[0] if isinstance(named, list) and named else self.config.get("_class_name")
+        return str(name or "")
 
     @property
     def kohya_prefix(self) -> str:

@@ -77,6 +77,10 @@ class Choice:
         named = self.named(name)
         return self.rank if named is None else named
 
+    def asks_rule(self, name: str) -> bool:
+        """Tell whether a rule chooses the rank for a name."""
+        return self.rule is not None and self.wanted(name) is None
+
     def by_rule(self, spectrum: Spectrum, floor: Floor | None = None) -> RuleResult:
         """Return what the rule says of a matrix; ``floor`` gives its rounding error."""
         assert self.rule is not None  # noqa: S101 - asked only where there is one
