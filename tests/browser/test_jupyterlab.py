@@ -7,6 +7,8 @@ import shutil
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from tests.browser.explorer_page import let_settle
+
 OPTIONS = (
     "--no-browser",
     "--allow-root",
@@ -66,7 +68,7 @@ def test_page_and_python_agree_in_both_directions(lab):
     explorer.press("ArrowRight")
     expect(linked).to_have_value("10")
     assert lab.evaluate(EVALUATE, "explorer.rank") == "10"
-    lab.wait_for_timeout(1000)  # undo takes back settled changes
+    let_settle(lab)  # undo takes back settled changes
     linked.press("Home")
     expect(explorer).to_have_value("1")
     assert lab.evaluate(EVALUATE, "explorer.rank") == "1"
@@ -77,7 +79,7 @@ def assert_notebook_is_no_page_of_ours(lab: Page, linked: Locator, explorer: Loc
     """Its address is left alone; undo is where the focus is; figures can be saved."""
     expect(lab.get_by_role("button", name="Copy link")).to_have_count(0)
     assert "#" not in lab.url
-    lab.wait_for_timeout(1000)
+    let_settle(lab)
     linked.press("Control+z")
     expect(explorer).to_have_value("10")
     with lab.expect_download() as download:
