@@ -71,7 +71,7 @@ export class CurveView {
   drawBreakEven() {
     const { break_even: x, rank } = this.curve;
     const end = rank[rank.length - 1];
-    const late = x - 1 > 0.6 * (end - 1) && end > 1;
+    const late = x - 1 > 0.5 * (end - 1) && end > 1;
     const shade = { left: x, right: this.figure.x_range.end, bottom: this.bottom, top: this.top };
     const label = { x, y: 0.985 * this.top, text: ` break-even r = ${formatRank(x)} `, align: late ? "right" : "left" };
     this.breakEven = x < end ? [label] : [];

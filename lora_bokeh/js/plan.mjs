@@ -20,6 +20,9 @@ export function planSentence(plan, before) {
   return `${plan.label}: ${formatBytes(plan.bytes)}${share}, ${formatPercent(plan.energy)} of the energy retained`;
 }
 
+/** A command's words, each of which stays in one piece where there is room: "--rank" most of all. */
+const wordsOf = (text) => text.split(" ").flatMap((word, i) => (i ? [" ", h("span", {}, word)] : [h("span", {}, word)]));
+
 /** Choose ranks for all matrices at once; see bytes, energy and the command that would do it. */
 export function planPanel(group, onPlan) {
   let plans = null;
@@ -41,7 +44,7 @@ export function planPanel(group, onPlan) {
     range.style.setProperty("--share", `${(100 * range.value) / Math.max(range.max, 1)}%`);
     range.setAttribute("aria-valuetext", planSentence(plan, plans.before));
     setText(sentence, planSentence(plan, plans.before));
-    setText(command, plan.command);
+    command.replaceChildren(...wordsOf(plan.command));
   };
   const choose = (i) => { stop[way] = i; draw(); onPlan(current().ranks); };
   const pick = (name) => { way = name; stop[way] ??= plans.ways[way].start; draw(); onPlan(current().ranks); };
