@@ -70,7 +70,7 @@ export class MergedPass {
     [this.base, this.merged] = [new precision.Array(adapter.d), new precision.Array(adapter.d)]; // Wx, W′x
   }
 
-  /** Row i before and after merging, applied to x. Once the update is taken out again, W is `off`. */
+  /** Apply row i to x before and after merging; `off` is how far W is from W once unmerged again. */
   row(i) {
     const { W, B, A, x, k, rank, update, precision } = this;
     const { round } = precision;

@@ -138,7 +138,7 @@ function build(model, data, view) {
     readout: readoutCard(new Float64Array(model.frozen)),
     forward: forwardPanel(barsOf(model, menuOf), {
       onEntry: (i, value) => typeInput(data, i, value),
-      onDraw: () => { data.input = { seed: data.input.seed + 1, x: null }; },
+      onDraw: () => { data.input = { seed: (data.input.seed + 1) >>> 0, x: null }; },
     }),
     status,
   };

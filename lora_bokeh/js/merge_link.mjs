@@ -65,6 +65,8 @@ function inputFrom(text, { k }) {
   return edit({ x: [x, k] }, edits) ? { seed: seedOf(seed), x } : undefined;
 }
 
+const oneOf = (...values) => (text) => values.find((value) => String(value) === text);
+
 /** A kind that brings back what it could only name. */
 function nameable(read, text) {
   let named;
@@ -92,8 +94,8 @@ export function kindsOfMerge(data) {
   return {
     rank: WHOLE,
     alpha: POSITIVE,
-    use_rslora: (text) => ({ false: false, true: true })[text],
-    adapter: (text) => ({ 1: 1, 2: 2 })[text],
+    use_rslora: oneOf(false, true),
+    adapter: oneOf(1, 2),
     adapters: listOf(factors(), factors()),
     input: nameable((text) => inputFrom(text, now), (input) => inputText(input, now)),
   };

@@ -180,6 +180,10 @@ def test_draws_are_reproducible_by_their_seed(open_file):
     page.button("new x").click()
     expect(page.root.get_by_text("seed 2", exact=True)).to_be_visible()
     assert np.abs(page.vector("x") - x).max() > 0.01
+    page.page.evaluate("location.hash = 'input=4294967295'")
+    expect(page.root.get_by_text("seed 4294967295", exact=True)).to_be_visible()
+    page.button("new x").click()
+    expect(page.root.get_by_text("seed 0", exact=True)).to_be_visible()
 
 
 def test_python_and_page_follow_each_other(serve_view, open_tab):
@@ -406,7 +410,7 @@ MEANINGLESS = [
     *("adapters=best~1~2_zero~1", "adapters=zero~1", "adapters=zero~4294967296_zero~1"),
     *("adapters=zero~1*B7.1~1_zero~1", "adapters=zero~1*A1.7~1_zero~1", "adapters=own_zero~1"),
     *("adapters=zero~1*x1.1~1_zero~1", "adapters=zero~1*B1.1~1e101_zero~1", "input=own"),
-    *("input=1*x1.0~1", "input=1*x1.1~ten", "input=-1", "adapter=3", "use_rslora=yes"),
+    *("input=1*x1.0~1", "input=1*x1.1~ten", "input=-1", "adapter=3", "use_rslora=constructor"),
 ]
 
 
