@@ -17,8 +17,10 @@ from lora_bokeh.krylov import BEYOND, BLOCK, RESOLVED, Ritz, estimate
 from lora_bokeh.products import Operator
 from lora_bokeh.thin_qr import thin_qr
 
-SMALLEST_RATIO = {np.float32: 0.025, np.float64: 1e-4}  # σ_k/σ₁ that squares still resolve
-ROUNDING = 4.0  # in eps·σ₁²: what the arithmetic adds to a residual of TᵀT
+SMALLEST_RATIO = {np.float32: 0.01, np.float64: 1e-4}  # σ_k/σ₁ that squares still resolve
+ROUNDING = 4.0  # in eps·σ₁: what the arithmetic adds to a residual; measured up to 2
+TINY = np.finfo(float).tiny  # keeps the zero matrix from dividing by zero
+SQUARED = 0.1  # in eps·σ₁²/σ: what it adds in squaring; measured up to 0.02
 
 
 class Unresolved(ArithmeticError):  # noqa: N818 - a finding, not an error
@@ -90,11 +92,12 @@ class GramKrylov:
         """
         squares, Q = np.linalg.eigh(self._H[: self.size, : self.size])
         leading = slice(None, -min(k + BEYOND, self.size) - 1, -1)
-        values, Q = np.sqrt(np.maximum(squares[leading], 0.0)), Q[:, leading]
-        missed = np.linalg.norm(self._L.T @ Q[self._last :], axis=0)
-        rounding = ROUNDING * np.finfo(self.operator.dtype).eps * values[0] ** 2
-        residual = np.hypot(missed, rounding) / np.maximum(values, np.finfo(float).tiny)
-        small = values[:k] <= SMALLEST_RATIO[self.operator.dtype] * values[0]
+        values, Q = np.sqrt(np.maximum(squares[leading], TINY)), Q[:, leading]
+        share = values / values[0]
+        eps = np.finfo(self.operator.dtype).eps
+        missed = np.linalg.norm(self._L.T @ Q[self._last :], axis=0) / values
+        residual = np.hypot(missed, eps * values[0] * np.hypot(ROUNDING, SQUARED / share))
+        small = share[:k] < SMALLEST_RATIO[self.operator.dtype]
         resolved = residual[:k] <= RESOLVED * values[:k]
         if np.any(small & (resolved | (self.size >= 2 * k))):
             raise Unresolved
