@@ -36,12 +36,14 @@ class GramKrylov:
         T, of shape (m, n) with m ≥ n.
     seed : int
         Seed of the start block and of every fresh direction.
+    keep_images : bool
+        Whether to keep V·Tᵀ too: as much memory again, and no more products for what is found.
     """
 
     full = False  # it gives up before its space is all there is
     lasting = True  # to refine values takes as long as a sweep: once each is enough
 
-    def __init__(self, operator: Operator, seed: int) -> None:
+    def __init__(self, operator: Operator, seed: int, keep_images: bool = True) -> None:
         self.operator = operator
         n = operator.shape[1]
         self.V = Basis(n, operator.dtype, np.random.default_rng(seed))
@@ -51,7 +53,7 @@ class GramKrylov:
         self._last = 0  # where the last block starts
         self._H = np.zeros((0, 0))
         self._L = np.zeros((0, 0))  # coupling of the last block to the one to come
-        self._images = Rows(operator.shape[0], operator.dtype)  # V·Tᵀ
+        self._images = Rows(operator.shape[0], operator.dtype) if keep_images else None
         self.V.append(self.V.random(self.starts))
 
     def sweep(self) -> None:
@@ -66,7 +68,8 @@ class GramKrylov:
         if 2 * new - old > self.operator.shape[1]:
             raise Unresolved
         images, squares = self.operator.gram(self.V.rows[old:])
-        self._images.extend(images)
+        if self._images is not None:
+            self._images.extend(images)
         C, self._L = self.V.append(squares)
         self._H = grown(self._H, new)
         self._H[old:new, :new] = C  # the lower triangle is all that is read
@@ -92,7 +95,7 @@ class GramKrylov:
         """
         squares, Q = np.linalg.eigh(self._H[: self.size, : self.size])
         leading = slice(None, -min(k + BEYOND, self.size) - 1, -1)
-        values, Q = np.sqrt(np.maximum(squares[leading], TINY)), Q[:, leading]
+        values, Q = np.sqrt(np.maximum(squares[leading], TINY)), Q[:, leading].copy()
         share = values / values[0]
         eps = np.finfo(self.operator.dtype).eps
         missed = np.linalg.norm(self._L.T @ Q[self._last :], axis=0) / values
@@ -105,18 +108,21 @@ class GramKrylov:
 
     def refine(self, ritz: Ritz, ranks: slice) -> np.ndarray:
         """Return the values of those ranks from the products of their vectors with T."""
-        images = _combine(ritz.right[:, ranks], self._images)
+        _, images = self._pairs(ritz, ranks, self.operator)
         return np.linalg.svd(thin_qr(images.T.astype(np.float64))[1], compute_uv=False)
 
     def factors(self, ritz: Ritz, k: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the vectors of T as rows, left (k, m) and right (k, n)."""
-        dtype = self.operator.dtype
-        right, images = (_combine(ritz.right[:, :k], rows) for rows in (self.V, self._images))
+        right, images = self._pairs(ritz, slice(k), self.operator.unstoppable)
         Q, R = thin_qr(images.T.astype(np.float64))
         P, _, Rh = np.linalg.svd(R)
-        return (Q @ P).T.astype(dtype), Rh.astype(dtype) @ right
+        return (Q @ P).T.astype(right.dtype), Rh.astype(right.dtype) @ right
 
-
-def _combine(coefficients: np.ndarray, rows: Rows) -> np.ndarray:
-    """Return the combinations (k, n) of the first K rows, for coefficients (K, k)."""
-    return coefficients.T.astype(rows.rows.dtype) @ rows.rows[: len(coefficients)]
+    def _pairs(self, ritz: Ritz, ranks: slice, operator: Operator) -> tuple[np.ndarray, np.ndarray]:
+        """Return the vectors of those ranks as rows, and their products with T."""
+        coefficients = ritz.right[:, ranks].T.astype(operator.dtype)
+        size = coefficients.shape[1]
+        right = coefficients @ self.V.rows[:size]
+        if self._images is None:
+            return right, operator.forward(right)
+        return right, coefficients @ self._images.rows[:size]

@@ -23,6 +23,7 @@ EAGERNESS = 0.85  # of the way to the size forecast: convergence gathers speed
 WORTH_SHARE = 0.5  # of min(m, n): growing the space beyond costs as much as the full SVD
 DECIDE_SHARE = 0.2  # of min(m, n): up to there, a tenth of the full SVD's cost at most is at stake
 DECIDE_FULL = 2048  # below this min(m, n) proportionally less: LAPACK is quicker on small matrices
+KEEP_UP_TO = 1 << 27  # bytes of a matrix; beyond, memory counts for more than a tenth of the time
 TINY = 1e-300  # keeps 0/0 out of the zero matrix's errors
 CANCELLED = {np.float32: 1e-3, np.float64: 1e-8}  # share of ‖W‖² below which it is summed anew
 
@@ -47,7 +48,8 @@ class PowerSVD:
         self._operator = Operator(w, norm, options.stop)
         dtype = self._operator.dtype
         self._seed = options.seed
-        self._krylov: GramKrylov | BlockKrylov = GramKrylov(self._operator, options.seed)
+        keep = options.vectors or w.size * np.dtype(dtype).itemsize <= KEEP_UP_TO
+        self._krylov: GramKrylov | BlockKrylov = GramKrylov(self._operator, self._seed, keep)
         self._earlier_sweeps = 0
         self._eps = float(np.finfo(dtype).eps)
         self._tol = TOLERANCE[dtype] if options.tol is None else options.tol

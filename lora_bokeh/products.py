@@ -6,6 +6,7 @@ Each goes through the rows of the matrix in parts, one for every core: see ``_pr
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from copy import copy
 
 import numpy as np
 
@@ -49,6 +50,13 @@ class Operator:
         flipped = not w.flags.c_contiguous and abs(w.strides[0]) < abs(w.strides[1])
         self._stored = w.T if flipped else w  # rows along the memory
         self._fused = self.transposed == flipped  # whether they are the rows of T
+
+    @property
+    def unstoppable(self) -> Operator:
+        """The same map, for what is wanted after a stop too."""
+        operator = copy(self)
+        operator.stop = None
+        return operator
 
     def forward(self, X: np.ndarray) -> np.ndarray:
         """Return X·Tᵀ, shape (b, m'), for X of shape (b, n')."""

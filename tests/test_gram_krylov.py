@@ -1,5 +1,7 @@
 """The iteration on squares: where it serves, where it gives way, and that nobody sees the seam."""
 
+import threading
+
 import matrices
 import naive
 import numpy as np
@@ -120,6 +122,19 @@ def test_a_stop_anywhere_can_be_followed_by_going_on():
         steps.extend(20)
         assert len(list(steps)) + len(steps.values) >= 20
         np.testing.assert_allclose(steps.values, VALUES[:20], rtol=1e-12)
+
+
+@pytest.mark.parametrize("order", "CF")
+def test_of_a_huge_matrix_the_products_are_not_kept(order, monkeypatch):
+    monkeypatch.setattr(power, "KEEP_UP_TO", 0)
+    W = np.asarray(matrices.with_values(400, 300, VALUES), np.float32, order)
+    stop = threading.Event()
+    steps = svd_steps(W, 20, method="power", stop=stop)
+    np.testing.assert_allclose([step.value for step in steps], VALUES[:20], rtol=2e-6)
+    stop.set()  # what is known can still be asked for
+    U, Vh = steps.factors()
+    np.testing.assert_allclose((U * steps.values) @ Vh, naive.approximation(W, 20), atol=1e-4)
+    np.testing.assert_allclose(U.T @ U, np.eye(20), atol=1e-5)
 
 
 def test_values_come_from_the_matrix_not_from_its_squares(monkeypatch):
