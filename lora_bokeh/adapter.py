@@ -9,7 +9,6 @@ from functools import partial
 from threading import Event, Thread
 from typing import Any
 
-import panel as pn
 import param
 
 from lora_bokeh import listing
@@ -19,6 +18,7 @@ from lora_bokeh.heatmap import map_figure
 from lora_bokeh.opened import Opened
 from lora_bokeh.plans import DONE, unplanned
 from lora_bokeh.progress import Progress, silence
+from lora_bokeh.sessions import Session
 from lora_bokeh.survey import Survey
 from lora_bokeh.view import pane
 from lora_bokeh.widgets import Component
@@ -143,13 +143,10 @@ class AdapterExplorer(LoraExplorer):
         if self.surveying or self.source.is_adapter:
             return
         self._leaves.clear()
-        doc = pn.state.curdoc
-        hosted = doc is not None and doc.session_context is not None
-        tell = doc.add_next_tick_callback if hosted else (lambda report: report())
-        if hosted:
-            doc.on_session_destroyed(lambda _: self._leaves.set())
+        session = Session()
+        session.at_end(self._leaves.set)
         self._surveyed(True)
-        Thread(target=self._compute_all, args=(tell,), daemon=True).start()
+        Thread(target=self._compute_all, args=(session.do,), daemon=True).start()
 
     def stop(self) -> None:
         """End what is being computed; what is known stays on the page."""

@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-import panel as pn
-
 from lora_bokeh.opened import Opened
 from lora_bokeh.pooled import Region
+from lora_bokeh.sessions import Session
 from lora_bokeh.widgets import Shell
 
 
@@ -38,18 +37,11 @@ def look_closer(shell: Shell, opened: Mapping[str, Opened], look: Mapping[str, A
     region = region_of(look.get("region"), target.spectrum.shape)
     if region is None:
         return
-    doc = pn.state.curdoc
-    hosted = doc is not None and doc.session_context is not None
+    session = Session()
 
     def work() -> None:
-        part = target.closer(region)
-        if part is None:
-            return
-        show = partial(shell.param.update, closer={"name": target.name, **part})
-        if not hosted:
-            show()
-        elif doc.session_context is not None:  # its page is still open
-            doc.add_next_tick_callback(show)
+        if (part := target.closer(region)) is not None:
+            session.do(partial(shell.param.update, closer={"name": target.name, **part}))
 
     threading.Thread(target=work, daemon=True).start()
 

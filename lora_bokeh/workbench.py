@@ -14,6 +14,7 @@ from lora_bokeh.adapter import AdapterExplorer
 from lora_bokeh.assets import bundle, stylesheet
 from lora_bokeh.explorer import LoraExplorer
 from lora_bokeh.formats.text import count
+from lora_bokeh.sessions import Session
 from lora_bokeh.upload import BoundedDropper, take
 from lora_bokeh.views import view_of
 
@@ -90,8 +91,7 @@ class Workbench(pn.viewable.Viewer):
         self._folder.cleanup()
 
     def __panel__(self) -> Any:
-        if pn.state.curdoc is not None and pn.state.curdoc.session_context is not None:
-            pn.state.curdoc.on_session_destroyed(lambda _: self.close())
+        Session().at_end(self.close)
         note = Message(text=self.param.message, css_classes=["message"])
         drop = pn.Column(
             self._dropper,
