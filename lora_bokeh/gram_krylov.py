@@ -41,6 +41,7 @@ class GramKrylov:
     """
 
     full = False  # it gives up before its space is all there is
+    rounding = 4.0  # in eps·σ₁: what rounding may add to a value; seen up to 1.2
     lasting = True  # to refine values takes as long as a sweep: once each is enough
 
     def __init__(self, operator: Operator, seed: int, keep_images: bool = True) -> None:

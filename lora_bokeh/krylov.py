@@ -49,6 +49,7 @@ class BlockKrylov:
     """
 
     lasting = False  # values become better with every look
+    rounding = 8.0  # in eps·σ₁: what rounding may add to a value; seen up to 7, at many copies
 
     def __init__(self, operator: Operator, seed: int) -> None:
         self.operator = operator

@@ -15,7 +15,7 @@ from lora_bokeh.products import Operator
 
 TOLERANCE = {np.float32: 1e-6, np.float64: 1e-12}  # of a value, relative to it
 VECTOR_TOLERANCE = {np.float32: 1e-5, np.float64: 1e-10}  # ‖Wᵀu − σv‖, relative to σ₁
-ROUNDING = 4.0  # in eps·σ₁: what the arithmetic itself may add to a value
+ROUNDING = 4.0  # in eps·σ₁: a residual up to there is rounding
 FIRST_LOOK = 8 * BLOCK  # size of the space at the first look, for the first values to come early
 GROWTH = 1.3  # of the space between looks at most, so that looking stays cheap
 BESIDE = 8  # values past those converged that are refined with them: they may be mixed
@@ -120,7 +120,8 @@ class PowerSVD:
         hiding = crowds[crowds + self._krylov.starts < k]
         if len(hiding):
             converged = min(converged, int(hiding[0]) + self._krylov.starts)
-        self._publish(ritz, converged, error + rounding)
+        bounds = error + self._krylov.rounding * self._eps * sigma[0]
+        self._publish(ritz, converged, bounds)
         self._plan(k, error / np.maximum(self._tol * sigma, self._eps * max(sigma[0], TINY)))
         self._widen(hiding)
 

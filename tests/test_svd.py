@@ -121,6 +121,13 @@ def test_more_copies_of_a_value_than_the_block_is_wide():
     np.testing.assert_allclose(result.s, values[:90], rtol=1e-11)
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_the_bound_holds_where_two_values_are_repeated_by_the_hundred(seed):
+    values = np.r_[np.ones(15 + seed), np.full(235, 0.478)]
+    W = matrices.with_values(251, 285, values[:251], seed=seed).astype(np.float32)
+    check_laws(W, truncated_svd(W, 25 + 2 * seed, method="power"), 25 + 2 * seed)
+
+
 def test_same_seed_same_bits():
     W = matrices.with_values(300, 200, 0.9 ** np.arange(200))
     first, again = (truncated_svd(W, 20, seed=7, method="power") for _ in range(2))
