@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from lora_bokeh.basis import Basis, Rows, grown
-from lora_bokeh.krylov import BEYOND, BLOCK, RESOLVED, Ritz, estimate
+from lora_bokeh.basis import Rows, grown
+from lora_bokeh.krylov import BEYOND, RESOLVED, Krylov, Ritz, estimate
 from lora_bokeh.products import Operator
 from lora_bokeh.thin_qr import thin_qr
 
@@ -27,15 +27,13 @@ class Unresolved(ArithmeticError):  # noqa: N818 - a finding, not an error
     """The values wanted are out of reach of the squares: take :class:`BlockKrylov`."""
 
 
-class GramKrylov:
-    """The state of one iteration, to be used like :class:`~lora_bokeh.krylov.BlockKrylov`.
+class GramKrylov(Krylov):
+    """The iteration with TᵀT.
 
     Parameters
     ----------
-    operator : Operator
-        T, of shape (m, n) with m ≥ n.
-    seed : int
-        Seed of the start block and of every fresh direction.
+    operator, seed
+        As for :class:`~lora_bokeh.krylov.Krylov`.
     keep_images : bool
         Whether to keep V·Tᵀ too: as much memory again, and no more products for what is found.
     """
@@ -45,17 +43,11 @@ class GramKrylov:
     lasting = True  # to refine values takes as long as a sweep: once each is enough
 
     def __init__(self, operator: Operator, seed: int, keep_images: bool = True) -> None:
-        self.operator = operator
-        n = operator.shape[1]
-        self.V = Basis(n, operator.dtype, np.random.default_rng(seed))
-        self.starts = min(BLOCK, n)
+        super().__init__(operator, seed)
         self.size = 0
-        self.n_sweeps = 0
-        self._last = 0  # where the last block starts
         self._H = np.zeros((0, 0))
         self._L = np.zeros((0, 0))  # coupling of the last block to the one to come
-        self._images = Rows(operator.shape[0], operator.dtype) if keep_images else None
-        self.V.append(self.V.random(self.starts))
+        self._images = Rows(operator.shape[0], operator.dtype) if keep_images else None  # V·Tᵀ
 
     def sweep(self) -> None:
         """Multiply the newest block by TᵀT and keep what is new.
@@ -78,13 +70,6 @@ class GramKrylov:
         self.n_sweeps += 1
         if not np.diag(self._L).all():
             raise Unresolved
-
-    def refresh(self) -> None:
-        """Widen the block to come by as many random directions as were given so far."""
-        fresh = min(self.starts, self.operator.shape[1] - self.V.size)
-        if fresh > 0:
-            self.V.append(self.V.random(fresh))
-            self.starts += fresh
 
     def ritz(self, k: int) -> Ritz:
         """Return the leading Ritz pairs, k and some more; the residuals are those of T.

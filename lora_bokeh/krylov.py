@@ -37,8 +37,8 @@ class Ritz(NamedTuple):
     right: np.ndarray
 
 
-class BlockKrylov:
-    """The state of one iteration; :meth:`sweep` advances it, :meth:`ritz` looks at it.
+class Krylov:
+    """The state of an iteration; ``sweep`` advances it, ``ritz`` looks at it.
 
     Parameters
     ----------
@@ -48,21 +48,35 @@ class BlockKrylov:
         Seed of the start block and of every fresh direction.
     """
 
+    def __init__(self, operator: Operator, seed: int) -> None:
+        self.operator = operator
+        n = operator.shape[1]
+        self._rng = np.random.default_rng(seed)
+        self.V = Basis(n, operator.dtype, self._rng)
+        self.starts = min(BLOCK, n)  # random directions given so far
+        self.n_sweeps = 0
+        self._last = 0  # where the last block starts
+        self.V.append(self.V.random(self.starts))
+
+    def refresh(self) -> None:
+        """Widen the block to come by as many random directions as were given so far."""
+        fresh = min(self.starts, self.operator.shape[1] - self.V.size)
+        if fresh > 0:
+            self.V.append(self.V.random(fresh))
+            self.starts += fresh
+
+
+class BlockKrylov(Krylov):
+    """The iteration with T and Tᵀ in turn."""
+
     lasting = False  # values become better with every look
     rounding = 8.0  # in eps·σ₁: what rounding may add to a value; seen up to 7, at many copies
 
     def __init__(self, operator: Operator, seed: int) -> None:
-        self.operator = operator
-        m, n = operator.shape
-        rng = np.random.default_rng(seed)
-        self.U = Basis(m, operator.dtype, rng)
-        self.V = Basis(n, operator.dtype, rng)
-        self.starts = min(BLOCK, n)  # random directions given so far
-        self.n_sweeps = 0
+        super().__init__(operator, seed)
+        self.U = Basis(operator.shape[0], operator.dtype, self._rng)
         self._B = np.zeros((0, 0))
         self._S = np.zeros((0, 0))  # coupling of the last left block to the right block to come
-        self._last = 0  # where that left block starts
-        self.V.append(self.V.random(self.starts))
 
     @property
     def size(self) -> int:
@@ -83,13 +97,6 @@ class BlockKrylov:
             self._forward()
         self._backward()
         self.n_sweeps += 1
-
-    def refresh(self) -> None:
-        """Widen the block to come by as many random directions as were given so far."""
-        fresh = min(self.starts, self.operator.shape[1] - self.V.size)
-        if fresh > 0:
-            self.V.append(self.V.random(fresh))
-            self.starts += fresh
 
     def ritz(self, k: int) -> Ritz:
         """Return the leading Ritz triplets, k and some more, with residuals and errors."""

@@ -191,3 +191,16 @@ def violations() -> Callable[[Page], list[str]]:
         ]
 
     return audit
+
+
+@pytest.fixture(params=["file", "server"])
+def address_of(request, tmp_path, serve_view):
+    """Put a view into a file, or behind a server that makes one for each; return its address."""
+
+    def put(factory) -> str:
+        if request.param == "server":
+            return serve_view(factory)
+        save_html(factory(), tmp_path / "page.html")
+        return (tmp_path / "page.html").as_uri()
+
+    return put

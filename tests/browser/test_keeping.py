@@ -23,19 +23,6 @@ DRAG = """(slider) => {
 }"""
 
 
-@pytest.fixture(params=("file", "server"))
-def address_of(request, tmp_path, serve_view):
-    """Put a view into a file, or behind a server; return its address."""
-
-    def put(factory) -> str:
-        if request.param == "server":
-            return serve_view(factory)
-        save_html(factory(), tmp_path / "page.html")
-        return (tmp_path / "page.html").as_uri()
-
-    return put
-
-
 def state_in(page: Page) -> dict[str, str]:
     return {name: texts[0] for name, texts in parse_qs(urlsplit(page.url).fragment).items()}
 

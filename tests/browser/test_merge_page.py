@@ -38,19 +38,6 @@ def opened(request, open_file, serve_view, open_tab):
     return lambda view: MergePage(open_tab(serve_view(lambda: view)).page)
 
 
-@pytest.fixture(params=["file", "server"])
-def address_of(request, tmp_path, serve_view):
-    """Put a view into a file, or behind a server that makes one for each; return its address."""
-
-    def put(factory) -> str:
-        if request.param == "server":
-            return serve_view(factory)
-        save_html(factory(), tmp_path / "page.html")
-        return (tmp_path / "page.html").as_uri()
-
-    return put
-
-
 def assert_shown(page: MergePage, W: np.ndarray, update: LowRank, x: np.ndarray) -> None:
     """Compare maps, bars and readouts with NumPy."""
     page.drawn_when(update.todense())
