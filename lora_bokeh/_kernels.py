@@ -25,15 +25,20 @@ def cholesky(G: np.ndarray, ratio: float) -> tuple[np.ndarray, bool]:
 
 
 @njit(nogil=True, cache=True)
-def invert_lower(L: np.ndarray) -> np.ndarray:
-    """Return L⁻¹ by forward substitution."""
-    b = L.shape[0]
-    inverse = np.zeros((b, b))
-    for j in range(b):
-        inverse[j, j] = 1.0 / L[j, j]
-        for i in range(j + 1, b):
-            inverse[i, j] = -np.sum(L[i, j:i] * inverse[j:i, j]) / L[i, i]
-    return inverse
+def solve_lower(L: np.ndarray, Y: np.ndarray) -> None:
+    """Turn the rows of Y (b, n) into L⁻¹·Y, in place, by forward substitution.
+
+    A product with the inverse would be off by the condition number of L.
+    """
+    b, n = Y.shape
+    for i in range(b):
+        for j in range(i):
+            factor = L[i, j]
+            for k in range(n):
+                Y[i, k] -= factor * Y[j, k]
+        inverse = 1.0 / L[i, i]
+        for k in range(n):
+            Y[i, k] *= inverse
 
 
 @njit(nogil=True, cache=True)

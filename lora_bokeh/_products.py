@@ -10,7 +10,10 @@ an order that is always the same on one machine.
 import numpy as np
 from numba import njit
 
+from lora_bokeh._fetch import STRIP, fetch
+
 TILE = 4  # rows, and vectors, that meet at a time
+NONE, ONE = np.uintp(0), np.uintp(1)  # unsigned: numba lets a signed index count from the end
 FAST = {"reassoc", "contract", "nsz"}
 
 
@@ -34,23 +37,54 @@ def dots(M: np.ndarray, i: int, X: np.ndarray, v: int, Y: np.ndarray) -> None:
     Y[3, v], Y[3, v + 1], Y[3, v + 2], Y[3, v + 3] = y30, y31, y32, y33
 
 
-@njit(nogil=True, cache=True, fastmath=FAST)
-def adds(M: np.ndarray, i: int, Y: np.ndarray, v: int, Z: np.ndarray) -> None:
-    """Add rows i … i + 3 of M, times their coefficients Y (4, b), to vectors v … v + 3 of Z."""
+@njit(nogil=True, cache=True, fastmath=FAST, forceinline=True)
+def _adds(  # noqa: PLR0913, PLR0917 - numba has no arguments by keyword
+    M: np.ndarray,
+    i: int,
+    Y: np.ndarray,
+    v: int,
+    Z: np.ndarray,
+    ahead: int,
+    first: int,
+    end: int,
+    strip: int,
+) -> None:
+    """Do :func:`adds` for vectors v … v + 3 and columns first … end - 1.
+
+    ``strip`` columns at a time, a constant for the compiler: else it would look in every strip anew
+    whether rows overlap. Meanwhile rows ``ahead`` and ``ahead + 1`` are asked for.
+    """
     m0, m1, m2, m3 = M[i], M[i + 1], M[i + 2], M[i + 3]
     z0, z1, z2, z3 = Z[v], Z[v + 1], Z[v + 2], Z[v + 3]
     y00, y01, y02, y03 = Y[0, v], Y[0, v + 1], Y[0, v + 2], Y[0, v + 3]
     y10, y11, y12, y13 = Y[1, v], Y[1, v + 1], Y[1, v + 2], Y[1, v + 3]
     y20, y21, y22, y23 = Y[2, v], Y[2, v + 1], Y[2, v + 2], Y[2, v + 3]
     y30, y31, y32, y33 = Y[3, v], Y[3, v + 1], Y[3, v + 2], Y[3, v + 3]
-    for j in range(M.shape[1]):
-        p0, p1, p2, p3 = m0[j], m1[j], m2[j], m3[j]
-        s0, s1, s2, s3 = z0[j], z1[j], z2[j], z3[j]
-        s0 += p0 * y00 + p1 * y10 + p2 * y20 + p3 * y30
-        s1 += p0 * y01 + p1 * y11 + p2 * y21 + p3 * y31
-        s2 += p0 * y02 + p1 * y12 + p2 * y22 + p3 * y32
-        s3 += p0 * y03 + p1 * y13 + p2 * y23 + p3 * y33
-        z0[j], z1[j], z2[j], z3[j] = s0, s1, s2, s3
+    for start in range(first, end, strip):
+        if strip == STRIP:
+            fetch(M[ahead], start)
+            fetch(M[ahead + 1], start)
+        for k in range(strip):
+            j = start + k
+            p0, p1, p2, p3 = m0[j], m1[j], m2[j], m3[j]
+            s0, s1, s2, s3 = z0[j], z1[j], z2[j], z3[j]
+            s0 += p0 * y00 + p1 * y10 + p2 * y20 + p3 * y30
+            s1 += p0 * y01 + p1 * y11 + p2 * y21 + p3 * y31
+            s2 += p0 * y02 + p1 * y12 + p2 * y22 + p3 * y32
+            s3 += p0 * y03 + p1 * y13 + p2 * y23 + p3 * y33
+            z0[j], z1[j], z2[j], z3[j] = s0, s1, s2, s3
+
+
+@njit(nogil=True, cache=True)
+def adds(M: np.ndarray, i: int, Y: np.ndarray, Z: np.ndarray) -> None:
+    """Add rows i … i + 3 of M, times their coefficients Y (4, b), to Z (b, ≥ n)."""
+    n = np.uintp(M.shape[1])
+    whole = n - n % STRIP
+    following = min(i + TILE, M.shape[0] - TILE)
+    for v in range(0, Y.shape[1], TILE):
+        ahead = following + v // 2 % TILE  # two of the next rows at each of two turns
+        _adds(M, i, Y, v, Z, ahead, NONE, whole, STRIP)
+        _adds(M, i, Y, v, Z, ahead, whole, n, ONE)
 
 
 @njit(nogil=True, cache=True)
@@ -71,8 +105,7 @@ def down(M: np.ndarray, Y: np.ndarray, Z: np.ndarray) -> None:
         i = min(start, last)
         coefficients = Y[i : i + TILE].copy()
         coefficients[: start - i] = 0  # of the rows that were added before
-        for v in range(0, Y.shape[1], TILE):
-            adds(M, i, coefficients, v, Z)
+        adds(M, i, coefficients, Z)
 
 
 @njit(nogil=True, cache=True)
@@ -85,5 +118,4 @@ def gram(M: np.ndarray, X: np.ndarray, Y: np.ndarray, Z: np.ndarray) -> None:
             dots(M, i, X, v, Y[i:])
         coefficients = Y[i : i + TILE].copy()
         coefficients[: start - i] = 0
-        for v in range(0, X.shape[0], TILE):
-            adds(M, i, coefficients, v, Z)
+        adds(M, i, coefficients, Z)

@@ -41,9 +41,12 @@ class Basis(Rows):
         super().__init__(dimension, dtype)
         self._rng = rng
 
-    def append(self, Y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Append the new directions of Y (b, n); return C, L with Y = C·rows + L·new rows."""
-        result = orthonormalize(self.rows, Y)
+    def append(self, Y: np.ndarray, near: int = 0) -> tuple[np.ndarray, np.ndarray]:
+        """Append the new directions of Y (b, n); return C, L with Y = C·rows + L·new rows.
+
+        ``near``: row from which on Y is expected to have something in common with the basis.
+        """
+        result = orthonormalize(self.rows, Y, near)
         if result is not None:
             C, L, new = result
             self.extend(new)

@@ -17,7 +17,7 @@ from itertools import pairwise
 from threadpoolctl import ThreadpoolController
 
 PARTS = min(os.cpu_count() or 1, 16)  # of every product, whoever computes it: the same bits
-WORTH = 1 << 19  # multiplications below which handing out takes longer than doing
+WORTH = 1 << 22  # multiplications below which handing out takes longer than doing
 
 Work = Callable[[int, slice], object]
 

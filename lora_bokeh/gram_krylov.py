@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from lora_bokeh import small
 from lora_bokeh.basis import Rows, grown
 from lora_bokeh.krylov import BEYOND, RESOLVED, Krylov, Ritz, estimate
 from lora_bokeh.products import Operator
@@ -63,7 +64,7 @@ class GramKrylov(Krylov):
         images, squares = self.operator.gram(self.V.rows[old:])
         if self._images is not None:
             self._images.extend(images)
-        C, self._L = self.V.append(squares)
+        C, self._L = self.V.append(squares, near=self._last)
         self._H = grown(self._H, new)
         self._H[old:new, :new] = C  # the lower triangle is all that is read
         self._last, self.size = old, new
@@ -94,21 +95,27 @@ class GramKrylov(Krylov):
 
     def refine(self, ritz: Ritz, ranks: slice) -> np.ndarray:
         """Return the values of those ranks from the products of their vectors with T."""
-        _, images = self._pairs(ritz, ranks, self.operator)
-        return np.linalg.svd(thin_qr(images.T.astype(np.float64))[1], compute_uv=False)
+        images = self._images_of(self._coefficients(ritz, ranks), self.operator)
+        ratio = small.SMALLEST_RATIO[self.operator.dtype]
+        return small.leading_triplets(images.astype(np.float64), len(images), ratio)[1]
 
     def factors(self, ritz: Ritz, k: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the vectors of T as rows, left (k, m) and right (k, n)."""
-        right, images = self._pairs(ritz, slice(k), self.operator.unstoppable)
+        coefficients = self._coefficients(ritz, slice(k))
+        images = self._images_of(coefficients, self.operator.unstoppable)
         Q, R = thin_qr(images.T.astype(np.float64))
         P, _, Rh = np.linalg.svd(R)
-        return (Q @ P).T.astype(right.dtype), Rh.astype(right.dtype) @ right
+        return (Q @ P).T.astype(images.dtype), Rh.astype(images.dtype) @ self._right(coefficients)
 
-    def _pairs(self, ritz: Ritz, ranks: slice, operator: Operator) -> tuple[np.ndarray, np.ndarray]:
-        """Return the vectors of those ranks as rows, and their products with T."""
-        coefficients = ritz.right[:, ranks].T.astype(operator.dtype)
-        size = coefficients.shape[1]
-        right = coefficients @ self.V.rows[:size]
+    def _coefficients(self, ritz: Ritz, ranks: slice) -> np.ndarray:
+        """Return the vectors of those ranks in the basis, as rows."""
+        return ritz.right[:, ranks].T.astype(self.operator.dtype)
+
+    def _right(self, coefficients: np.ndarray) -> np.ndarray:
+        return coefficients @ self.V.rows[: coefficients.shape[1]]
+
+    def _images_of(self, coefficients: np.ndarray, operator: Operator) -> np.ndarray:
+        """Return the products of those vectors with T, as rows."""
         if self._images is None:
-            return right, operator.forward(right)
-        return right, coefficients @ self._images.rows[:size]
+            return operator.forward(self._right(coefficients))
+        return coefficients @ self._images.rows[: coefficients.shape[1]]

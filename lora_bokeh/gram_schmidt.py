@@ -12,13 +12,13 @@ SHRINK = 0.25  # a unit row that loses more than ¾ of its square in the second 
 
 
 def orthonormalize(
-    Q: np.ndarray, Y: np.ndarray
+    Q: np.ndarray, Y: np.ndarray, near: int = 0
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
     """Orthonormalise the rows of a block: Y = C·Q + L·new.
 
     Block classical Gram–Schmidt with Cholesky QR, each twice (Barlow and Smoktunowicz 2013,
-    "BCGSI+"). Leaving out the second projection where the first took little away saved a twelfth
-    of the time and cost a digit or two.
+    "BCGSI+"). The first projection may leave out rows that Y is orthogonal to but for rounding: in
+    a Krylov space, all but the last ones. Leaving out the second cost a digit or two.
 
     Parameters
     ----------
@@ -26,6 +26,8 @@ def orthonormalize(
         Orthonormal rows.
     Y : ndarray of shape (b, n)
         Left as it is.
+    near : int, default 0
+        The first projection is on Q[near:]; on all of Q if that turns out not to be enough.
 
     Returns
     -------
@@ -33,15 +35,16 @@ def orthonormalize(
     nearly in the span of the others and Q that this way would lose it: see
     :func:`lora_bokeh._kernels.orthonormalize_rows`.
     """
-    C, rest = _project(Q, Y)
+    C = np.zeros((len(Y), len(Q)))
+    C[:, near:], rest = _project(Q[near:], Y)
     L, new, sound = _factor(rest, PIVOT_RATIO)
-    if not sound:
-        return None
-    D, new = _project(Q, new)
-    L2, new, sound = _factor(new, SHRINK)
-    # The rows were of unit length: what the second projection takes most of was noise within Q.
-    sound = sound and bool((np.diag(L2) ** 2 > SHRINK).all())
-    return (C + L @ D, L @ L2, new) if sound else None
+    if sound:
+        D, new = _project(Q, new)
+        L2, new, sound = _factor(new, SHRINK)
+        # The rows were of unit length: what the second projection takes most of was noise within Q.
+        if sound and (np.diag(L2) ** 2 > SHRINK).all():
+            return C + L @ D, L @ L2, new
+    return orthonormalize(Q, Y) if near else None
 
 
 def _project(Q: np.ndarray, Y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -56,4 +59,7 @@ def _factor(Y: np.ndarray, ratio: float) -> tuple[np.ndarray, np.ndarray, bool]:
     """Return L float64, orthonormal rows with Y = L·rows, and whether they are sound."""
     wide = Y.astype(np.float64)  # b rows only: cheap, and Cholesky squares the condition number
     L, sound = _kernels.cholesky(wide @ wide.T, ratio)
-    return L, (_kernels.invert_lower(L) @ wide).astype(Y.dtype) if sound else Y, sound
+    if not sound:
+        return L, Y, False
+    _kernels.solve_lower(L, wide)
+    return L, wide.astype(Y.dtype), True

@@ -20,7 +20,6 @@ from lora_bokeh.products import Operator
 BLOCK = 8  # measured: the fewest milliseconds to 64 values of a 4096² matrix, among 4 … 64
 RESOLVED = 0.01  # a Ritz value with a smaller relative residual is taken for a value of T
 BEYOND = 24  # Ritz values looked at past the wanted ones, to see where the unresolved begin
-SMALLEST_RATIO = {np.float32: 1e-4, np.float64: 1e-2}  # see small.leading_triplets
 
 
 class Ritz(NamedTuple):
@@ -102,7 +101,7 @@ class BlockKrylov(Krylov):
         """Return the leading Ritz triplets, k and some more, with residuals and errors."""
         count = min(k + BEYOND, self.size)
         P, values, Q = small.leading_triplets(
-            self._B[: self.size, : self.size], count, SMALLEST_RATIO[self.operator.dtype]
+            self._B[: self.size, : self.size], count, small.SMALLEST_RATIO[self.operator.dtype]
         )
         residual = np.linalg.norm(self._S.T @ P[self._last :], axis=0)
         return Ritz(values, residual, estimate(values, residual), P, Q)

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
+
+from lora_bokeh.crew import PARTS, WORTH, crew, in_parts
 
 PANEL_BYTES = 4 << 20  # of one panel after the upcast: a few panels fit in the last-level cache
 REAL_KINDS = "biuf"
@@ -77,11 +80,19 @@ def compute_dtype(dtype: np.dtype) -> type[np.floating]:
 def panels(
     a: np.ndarray, dtype: type[np.floating], size: int = PANEL_BYTES
 ) -> Iterator[tuple[slice, np.ndarray]]:
-    """Yield ``(rows, a[rows] as dtype)`` for consecutive row panels of at most ``size`` bytes."""
+    """Yield ``(rows, a[rows] as dtype)`` for consecutive row panels of at most ``size`` bytes.
+
+    A view where the dtype is that already; else a panel lasts until the next one, which takes its
+    memory.
+    """
     step = max(1, size // (a.shape[1] * np.dtype(dtype).itemsize))
+    room = None if a.dtype == dtype else np.empty((min(step, len(a)), a.shape[1]), dtype)
     for start in range(0, a.shape[0], step):
-        rows = slice(start, start + step)
-        yield rows, a[rows].astype(dtype, copy=False)
+        panel = a[start : start + step]
+        if room is not None:
+            np.copyto(room[: len(panel)], panel, casting="unsafe")
+            panel = room[: len(panel)]
+        yield slice(start, start + step), panel
 
 
 def frobenius_norm(a: np.ndarray) -> float:
@@ -94,15 +105,26 @@ def frobenius_norm(a: np.ndarray) -> float:
     """
     a = a.T if a.strides[0] < a.strides[1] else a  # panels along the memory, not across it
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        squared = sum(_sum_of_squares(p) for _, p in panels(a, np.float64))
+        squared = _sum_of_squares(a)
         if 1e-200 < squared < 1e300 or np.isnan(squared):
             return float(np.sqrt(squared))
         return _scaled_norm(a)
 
 
-def _sum_of_squares(panel: np.ndarray) -> float:
-    # Row by row: for a whole panel BLAS takes more threads, which then wait busily (see ``crew``).
-    return float(np.vecdot(panel, panel).sum())
+def _sum_of_squares(a: np.ndarray, exponent: int = 0) -> float:
+    """Return Σ (a_ij·2^-exponent)², on every core if the matrix is large."""
+    sums = np.zeros(PARTS)
+
+    def work(part: int, rows: slice) -> None:
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+            for _, panel in panels(a[rows], np.float64):
+                x = np.ldexp(panel, -exponent) if exponent else panel
+                # Row by row: for all of it BLAS takes more threads, which then wait busily.
+                sums[part] += np.vecdot(x, x).sum()
+
+    with crew() if a.size > WORTH else nullcontext():
+        in_parts(work, len(a), 1, a.size)
+    return float(sums.sum())
 
 
 def _scaled_norm(a: np.ndarray) -> float:
@@ -111,8 +133,7 @@ def _scaled_norm(a: np.ndarray) -> float:
     if largest == 0 or not np.isfinite(largest):
         return largest
     e = int(np.frexp(largest)[1])
-    squared = sum(_sum_of_squares(np.ldexp(p, -e)) for _, p in panels(a, np.float64))
-    return float(np.ldexp(np.sqrt(squared), e))
+    return float(np.ldexp(np.sqrt(_sum_of_squares(a, e)), e))
 
 
 def _as_matrix(a: Any) -> np.ndarray:

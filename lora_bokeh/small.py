@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 SVD_UP_TO = 96  # order up to which the plain SVD is as fast
+SMALLEST_RATIO = {np.float32: 1e-4, np.float64: 1e-2}  # of values, by the digits wanted of them
 
 
 def leading_triplets(
@@ -14,8 +15,8 @@ def leading_triplets(
 
     Parameters
     ----------
-    B : ndarray of shape (K, K)
-        The matrix, float64.
+    B : ndarray of shape (K, n)
+        The matrix, float64, n ≥ K.
     k : int
         How many triplets, at most K.
     smallest_ratio : float
@@ -24,14 +25,14 @@ def leading_triplets(
 
     Returns
     -------
-    P (K, k), s (k,), Q (K, k)
+    P (K, k), s (k,), Q (n, k)
     """
-    if len(B) > SVD_UP_TO:
+    if B.size > SVD_UP_TO**2:
         P = np.linalg.eigh(B @ B.T)[1][:, : -k - 1 : -1]
         Q = B.T @ P
         s = np.linalg.norm(Q, axis=0)  # Rayleigh quotients: the vectors' error enters squared
         if s[-1] > smallest_ratio * s[0]:
             order = np.argsort(-s, kind="stable")
             return P[:, order], s[order], (Q / s)[:, order]
-    P, s, Qh = np.linalg.svd(B)
+    P, s, Qh = np.linalg.svd(B, full_matrices=False)
     return P[:, :k], s[:k], Qh[:k].T

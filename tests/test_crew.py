@@ -8,7 +8,7 @@ import pytest
 from threadpoolctl import threadpool_info
 
 from lora_bokeh import truncated_svd
-from lora_bokeh.crew import PARTS, crew, in_parts
+from lora_bokeh.crew import PARTS, WORTH, crew, in_parts
 from lora_bokeh.products import across, down, gram
 
 
@@ -32,7 +32,9 @@ def test_every_row_is_in_one_part_which_begins_at_a_tile(rows, multiplications):
 
 def test_alone_or_with_help_the_same_bits():
     rng = np.random.default_rng(0)
-    M, X, Y = (rng.standard_normal(s).astype(np.float32) for s in [(999, 500), (8, 500), (999, 8)])
+    shapes = [(1999, 500), (8, 500), (1999, 8)]
+    M, X, Y = (rng.standard_normal(shape).astype(np.float32) for shape in shapes)
+    assert M.size * len(X) > WORTH
     alone = [across(M, X), down(M, Y), *gram(M, X)]
     with crew():
         helped = [across(M, X), down(M, Y), *gram(M, X)]
