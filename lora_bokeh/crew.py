@@ -1,18 +1,21 @@
 """The cores of the machine at work on one product, while BLAS keeps to one thread.
 
 A thread of BLAS that has nothing to do waits busily for some 30 ms, on a core that the kernels
-want: with it they were measured half as fast.
+want: with it they were measured half as fast. And where the system allows that, a helper of ours
+keeps to a core of its own, and the thread it helps to the rest: two of them that wake each other are
+else put on one core now and then, for some ten products, until the system sees them starve.
 """
 
 from __future__ import annotations
 
 import os
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
-from itertools import pairwise
+from itertools import cycle, pairwise
 
 from threadpoolctl import ThreadpoolController
 
@@ -22,6 +25,8 @@ WORTH = 1 << 22  # multiplications below which handing out takes longer than doi
 Work = Callable[[int, slice], object]
 
 _limiting = threading.Lock()
+_choosing = threading.Lock()
+_helpers: Counter[int] = Counter()  # on each core, of every computation
 _mine = threading.local()  # .pool: the threads that help this one
 
 
@@ -31,7 +36,11 @@ def crew() -> Iterator[None]:
     if _pool() is not None:
         yield
         return
-    with _one_blas_thread(), ThreadPoolExecutor(PARTS) as pool:
+    with (
+        _one_blas_thread(),
+        _own_cores() as settle,
+        ThreadPoolExecutor(max(1, PARTS - 1), initializer=settle) as pool,
+    ):
         _mine.pool = pool
         try:
             yield
@@ -76,6 +85,27 @@ def in_parts(work: Work, rows: int, tile: int, multiplications: int) -> int:
 
 def _pool() -> Executor | None:
     return getattr(_mine, "pool", None)
+
+
+@contextmanager
+def _own_cores() -> Iterator[Callable[[], None]]:
+    """Keep the caller off the cores of its helpers; yield what a helper calls to keep to its own."""
+    allowed = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else {0}
+    count = min(PARTS, len(allowed)) - 1
+    if not count:
+        yield lambda: None
+        return
+    with _choosing:
+        theirs = sorted(allowed, key=lambda core: (_helpers[core], -core))[:count]
+        _helpers.update(theirs)
+    each = cycle(theirs)
+    os.sched_setaffinity(0, allowed - set(theirs))
+    try:
+        yield lambda: os.sched_setaffinity(0, {next(each)})
+    finally:
+        os.sched_setaffinity(0, allowed)
+        with _choosing:
+            _helpers.subtract(theirs)
 
 
 @contextmanager

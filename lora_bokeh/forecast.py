@@ -1,4 +1,4 @@
-"""How large the Krylov space will have to grow, from how the errors fell between two looks."""
+"""How large the Krylov space will have to grow, from what was seen at two looks."""
 
 from __future__ import annotations
 
@@ -8,28 +8,38 @@ import numpy as np
 
 
 class Forecast:
-    """Extrapolates the logarithms of the errors, in units of what is allowed, to zero.
+    """Extrapolates to the size at which no value is in error by more than is allowed.
 
     Attributes
     ----------
-    worst : float
-        Size at which the worst error is expected to be allowed; inf as long as it does not fall.
     mean : float
-        The same for the mean over the values: an earlier and steadier sign, and a lower bound.
+        From the mean of the logarithms of the errors, in units of what is allowed: an early and
+        steady sign, and mostly too small a size. inf while they do not fall.
+    last : float
+        From how many values are within it: mostly too large. inf while there are no more.
     """
 
     def __init__(self) -> None:
-        self.worst = self.mean = math.inf
-        self._previous: tuple[int, float, float] | None = None
+        self.mean = self.last = math.inf
+        self._size = 0
+        self._excess: float | None = None
+        self._missing: int | None = None
+
+    @property
+    def size(self) -> float:
+        """The size to expect: between the two, or one of them while the other says nothing."""
+        known = [each for each in (self.mean, self.last) if each < math.inf]
+        return sum(known) / len(known) if known else math.inf
 
     def update(self, size: int, excess: np.ndarray) -> None:
         """Take in the errors (k,) seen with a space of ``size``."""
         logs = np.log10(np.maximum(excess, 1.0))
-        now = size, float(logs.max()), float(logs.mean())
-        if self._previous is not None:
-            before = self._previous
-            self.worst, self.mean = (_zero(before[0], before[i], size, now[i]) for i in (1, 2))
-        self._previous = now
+        mean, missing = float(logs.mean()), np.count_nonzero(logs)
+        before = len(logs) if self._missing is None else self._missing
+        self.last = _zero(self._size, before, size, missing)
+        if self._excess is not None:
+            self.mean = _zero(self._size, self._excess, size, mean)
+        self._size, self._excess, self._missing = size, mean, missing
 
 
 def _zero(x0: float, y0: float, x1: float, y1: float) -> float:

@@ -17,9 +17,9 @@ TOLERANCE = {np.float32: 1e-6, np.float64: 1e-12}  # of a value, relative to it
 VECTOR_TOLERANCE = {np.float32: 1e-5, np.float64: 1e-10}  # ‖Wᵀu − σv‖, relative to σ₁
 ROUNDING = 4.0  # in eps·σ₁: a residual up to there is rounding
 FIRST_LOOK = 8 * BLOCK  # size of the space at the first look, for the first values to come early
-GROWTH = 1.3  # of the space between looks at most, so that looking stays cheap
+GROWTH = 1.5  # of the space between looks at most, so that values come as they are found
+LEAST_GROWTH = 1.1  # so that looking stays cheap
 BESIDE = 8  # values past those converged that are refined with them: they may be mixed
-EAGERNESS = 0.85  # of the way to the size forecast: convergence gathers speed
 WORTH_SHARE = 0.5  # of min(m, n): growing the space beyond costs as much as the full SVD
 DECIDE_SHARE = 0.2  # of min(m, n): up to there, a tenth of the full SVD's cost at most is at stake
 DECIDE_FULL = 2048  # below this min(m, n) proportionally less: LAPACK is quicker on small matrices
@@ -181,7 +181,7 @@ class PowerSVD:
         target = GROWTH * size
         if size >= k:
             self._forecast.update(size, excess)
-            target = min(target, size + EAGERNESS * (self._forecast.worst - size))
+            target = min(target, max(self._forecast.size, LEAST_GROWTH * size))
         decision = math.ceil(DECIDE_SHARE * min(1.0, p / DECIDE_FULL) * p)
         self.hopeless = size >= max(decision, k) and self._forecast.mean > WORTH_SHARE * p
         if size < decision:

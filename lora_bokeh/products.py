@@ -123,7 +123,8 @@ class Operator:
 
 def across(M: np.ndarray, X: np.ndarray) -> np.ndarray:
     """Return M·Xᵀ (m, b), for M (m, n) and X (b, n)."""
-    M, X, m, b = _tiled(M, X)
+    M, m, b = _tiled(M), len(M), len(X)
+    X = _staggered(X)
     Y = np.empty((len(M), len(X)), M.dtype)
     in_parts(lambda _, rows: _products.across(M[rows], X, Y[rows]), *_work(M, X))
     return Y[:m, :b]
@@ -131,34 +132,38 @@ def across(M: np.ndarray, X: np.ndarray) -> np.ndarray:
 
 def down(M: np.ndarray, Y: np.ndarray) -> np.ndarray:
     """Return Yᵀ·M (b, n), for M (m, n) and Y (m, b)."""
-    M, X, m, b = _tiled(M, Y.T)
-    Y = np.zeros((len(M), len(X)), M.dtype)
-    Y[:m] = X.T
-    Z = _sums(M, X)
-    parts = in_parts(lambda part, rows: _products.down(M[rows], Y[rows], Z[part]), *_work(M, X))
+    M, (m, b) = _tiled(M), Y.shape
+    Y = np.pad(Y, ((0, len(M) - m), (0, -b % TILE)))
+    Z = _sums(M, Y.shape[1])
+    parts = in_parts(lambda part, rows: _products.down(M[rows], Y[rows], Z[part]), *_work(M, Y.T))
     return _total(Z[:parts], M)[:b]
 
 
 def gram(M: np.ndarray, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return M·Xᵀ (m, b) and X·Mᵀ·M (b, n), for M (m, n) and X (b, n), reading M once."""
-    M, X, m, b = _tiled(M, X)
+    M, m, b = _tiled(M), len(M), len(X)
+    X = _staggered(X)
     Y = np.empty((len(M), len(X)), M.dtype)
-    Z = _sums(M, X)
+    Z = _sums(M, len(X))
     parts = in_parts(lambda part, rows: _products.gram(M[rows], X, Y[rows], Z[part]), *_work(M, X))
     return Y[:m, :b], _total(Z[:parts], M)[:b]
 
 
-def _tiled(M: np.ndarray, X: np.ndarray) -> tuple[np.ndarray, np.ndarray, int, int]:
-    """Return M with at least a tile of rows, X with whole tiles of them, and what they had."""
-    (m, _), b = M.shape, len(X)
-    if m < TILE:
-        M = np.pad(M, ((0, TILE - m), (0, 0)))
-    X = np.pad(X, ((0, -b % TILE), (0, 0))) if b % TILE else np.ascontiguousarray(X)
-    return M, X, m, b
+def _tiled(M: np.ndarray) -> np.ndarray:
+    """Return M with at least a tile of rows."""
+    return M if len(M) >= TILE else np.pad(M, ((0, TILE - len(M)), (0, 0)))
 
 
-def _sums(M: np.ndarray, X: np.ndarray) -> np.ndarray:
-    return np.zeros((PARTS, len(X), M.shape[1] + STAGGER // M.itemsize), M.dtype)
+def _staggered(X: np.ndarray) -> np.ndarray:
+    """Return X in whole tiles of rows, some memory between them."""
+    b, n = X.shape
+    wide = np.zeros((b + -b % TILE, n + STAGGER // X.itemsize), X.dtype)
+    wide[:b, :n] = X
+    return wide
+
+
+def _sums(M: np.ndarray, b: int) -> np.ndarray:
+    return np.zeros((PARTS, b, M.shape[1] + STAGGER // M.itemsize), M.dtype)
 
 
 def _total(Z: np.ndarray, M: np.ndarray) -> np.ndarray:
