@@ -59,7 +59,11 @@ def main() -> None:
     for dtype in (np.float32, np.float64):  # loads the compiled kernels
         spectrum(np.eye(300, dtype=dtype), 5, method="power")
     results = []
-    for case in cases(options.quick, options.only):
+    chosen = list(cases(options.quick, options.only))
+    if not chosen:
+        names = ", ".join(repr(case.name) for case in cases(options.quick, ""))
+        parser.error(f"no case has {options.only!r} in its name; there are {names}")
+    for case in chosen:
         results.append(run(case, options.rounds))
         show(results[-1], console)
         write_json(results, options.output / "bench_svd.json")
