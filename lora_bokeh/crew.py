@@ -2,8 +2,8 @@
 
 A thread of BLAS that has nothing to do waits busily for some 30 ms, on a core that the kernels
 want: with it they were measured half as fast. And where the system allows that, a helper of ours
-keeps to a core of its own, and the thread it helps to the rest: two of them that wake each other are
-else put on one core now and then, for some ten products, until the system sees them starve.
+keeps to a core of its own, and the thread it helps to the rest: two threads that wake each other
+are else put on one core now and then, for some ten products, until the system sees them starve.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from itertools import cycle, pairwise
 
@@ -89,7 +89,7 @@ def _pool() -> Executor | None:
 
 @contextmanager
 def _own_cores() -> Iterator[Callable[[], None]]:
-    """Keep the caller off the cores of its helpers; yield what a helper calls to keep to its own."""
+    """Keep the caller off its helpers' cores; yield what a helper calls to keep to its own."""
     allowed = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else {0}
     count = min(PARTS, len(allowed)) - 1
     if not count:
@@ -99,13 +99,19 @@ def _own_cores() -> Iterator[Callable[[], None]]:
         theirs = sorted(allowed, key=lambda core: (_helpers[core], -core))[:count]
         _helpers.update(theirs)
     each = cycle(theirs)
-    os.sched_setaffinity(0, allowed - set(theirs))
+    _keep_to(allowed - set(theirs))
     try:
-        yield lambda: os.sched_setaffinity(0, {next(each)})
+        yield lambda: _keep_to({next(each)})
     finally:
-        os.sched_setaffinity(0, allowed)
+        _keep_to(allowed)
         with _choosing:
             _helpers.subtract(theirs)
+
+
+def _keep_to(cores: set[int]) -> None:
+    """Keep the calling thread to these cores."""
+    with suppress(OSError):  # a sandbox may refuse; the work is done all the same
+        os.sched_setaffinity(0, cores)
 
 
 @contextmanager

@@ -34,7 +34,7 @@ class Forecast:
     def update(self, size: int, excess: np.ndarray) -> None:
         """Take in the errors (k,) seen with a space of ``size``."""
         logs = np.log10(np.maximum(excess, 1.0))
-        mean, missing = float(logs.mean()), np.count_nonzero(logs)
+        mean, missing = float(logs.mean()), int(np.count_nonzero(logs))
         before = len(logs) if self._missing is None else self._missing
         self.last = _zero(self._size, before, size, missing)
         if self._excess is not None:

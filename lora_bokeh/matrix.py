@@ -15,7 +15,7 @@ import numpy as np
 
 from lora_bokeh.crew import PARTS, WORTH, crew, in_parts
 
-PANEL_BYTES = 4 << 20  # of one panel after the upcast: a few panels fit in the last-level cache
+PANEL_BYTES = 2 << 20  # of one panel after the upcast: a few panels fit in the last-level cache
 REAL_KINDS = "biuf"
 
 

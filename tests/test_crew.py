@@ -1,5 +1,6 @@
 """The cores at work on one product: the same bits however many help, and nothing left behind."""
 
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -40,6 +41,24 @@ def test_alone_or_with_help_the_same_bits():
         helped = [across(M, X), down(M, Y), *gram(M, X)]
     for one, other in zip(alone, helped, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "sched_getaffinity") or len(os.sched_getaffinity(0)) < PARTS,
+    reason="the system assigns no cores, or fewer than there are parts",
+)
+def test_helpers_keep_to_cores_of_their_own_while_they_help():
+    before = os.sched_getaffinity(0)
+    cores = {}
+
+    def work(part, rows):
+        cores[part] = os.sched_getaffinity(0)
+
+    with crew():
+        in_parts(work, 100, 4, 10**9)
+    assert os.sched_getaffinity(0) == before
+    assert set.union(*cores.values()) <= before
+    assert all(cores[0].isdisjoint(cores[part]) for part in range(1, PARTS))
 
 
 def test_a_failure_in_a_part_is_raised():

@@ -73,6 +73,28 @@ def test_orthonormalize_against_a_basis(dtype):
 
 
 @each_dtype
+@pytest.mark.parametrize("far", [0, 1e-6, 1])
+def test_orthonormalize_where_most_of_the_basis_should_not_matter(far, dtype):
+    Q = naive.orthonormal_rows(block(12, 60, dtype))[0].astype(dtype)
+    Y = block(4, 60, dtype, 1)
+    Y -= ((1 - far) * Y @ Q[:9].T @ Q[:9]).astype(dtype)
+    C, L, new = orthonormalize(Q, Y, near=9)
+    both = np.vstack([Q, new])
+    np.testing.assert_allclose(both @ both.T, np.eye(16), atol=eps(dtype))
+    np.testing.assert_allclose(C @ Q + L @ new, Y, atol=eps(dtype))
+
+
+@each_dtype
+def test_orthonormalize_loses_nothing_of_rows_of_very_different_length(dtype):
+    long = block(1, 40, dtype)
+    Y = 1e4 * block(6, 1, dtype, 1) @ long + block(6, 40, dtype, 2)
+    _, L, new = orthonormalize(np.zeros((0, 40), dtype), Y)
+    rounding = 4 * np.finfo(dtype).eps * np.linalg.norm(Y)
+    np.testing.assert_allclose(L @ new, Y, atol=rounding)
+    np.testing.assert_allclose(new @ new.T, np.eye(6), atol=eps(dtype))
+
+
+@each_dtype
 def test_orthonormalize_refuses_a_block_that_adds_nothing(dtype):
     Q = naive.orthonormal_rows(block(7, 40, dtype))[0].astype(dtype)
     dependent = (block(3, 7, dtype, 2) @ Q).astype(dtype)
@@ -106,7 +128,7 @@ def test_descent_ends_at_its_ceiling():
 
 @each_dtype
 @pytest.mark.parametrize("m", [4, 5, 7, 8, 13])
-@pytest.mark.parametrize("n", [1, 19])
+@pytest.mark.parametrize("n", [1, 19, 32, 67])
 def test_products_of_rows(m, n, dtype):
     M, X, coefficients = block(m, n, dtype), block(8, n, dtype, 1), block(m, 8, dtype, 2)
     Y, again = np.full((2, m, 8), np.nan, dtype)

@@ -128,6 +128,14 @@ def test_the_bound_holds_where_two_values_are_repeated_by_the_hundred(seed):
     check_laws(W, truncated_svd(W, 25 + 2 * seed, method="power"), 25 + 2 * seed)
 
 
+def test_one_value_far_above_the_others_is_as_exact():
+    W = np.zeros((45, 24))
+    for i, value in enumerate([14287, 817, 465, 353, 122, 85, 1, 1]):
+        W[5 * i + 4, 3 * i] = value
+    for seed in range(5):
+        check_laws(W, truncated_svd(W, 1, method="power", seed=seed), 1)
+
+
 def test_same_seed_same_bits():
     W = matrices.with_values(300, 200, 0.9 ** np.arange(200))
     first, again = (truncated_svd(W, 20, seed=7, method="power") for _ in range(2))
