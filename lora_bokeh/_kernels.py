@@ -100,3 +100,11 @@ def orthonormalize_rows(
             y /= np.sqrt(np.sum(y**2))
         Q[k + i] = y
     return coefficients[:, :k].copy(), coefficients[:, k:].copy()
+
+
+@njit(nogil=True, cache=True)
+def look_up(table: np.ndarray, bits: np.ndarray, values: np.ndarray) -> None:
+    """Write table[bits] to values (m, n), for unsigned bits (m, n)."""
+    for i in range(bits.shape[0]):
+        for j in range(bits.shape[1]):
+            values[i, j] = table[bits[i, j]]

@@ -14,8 +14,10 @@ from lora_bokeh import _products
 from lora_bokeh._products import TILE
 from lora_bokeh.crew import PARTS, in_parts
 from lora_bokeh.matrix import compute_dtype, panels
+from lora_bokeh.widening import widened
 
 NATIVE_PANEL_BYTES = 64 << 20  # a product with it takes some 10 ms, so a stop is soon seen
+WIDENED_PANEL_BYTES = 8 << 20  # stays in the last-level cache until it is multiplied
 STAGGER = 1088  # bytes between vectors a power of two apart: else each store delays the next load
 SAFE_EXPONENT = {np.float32: 24, np.float64: 300}  # products of entries up to 2^±this are safe
 
@@ -110,9 +112,10 @@ class Operator:
         return Y
 
     def _panels(self) -> Iterator[tuple[slice, np.ndarray]]:
-        in_place = self._stored.dtype == self.dtype and self._stored.flags.c_contiguous
-        size = {"size": NATIVE_PANEL_BYTES} if in_place else {}
-        for rows, panel in panels(self._stored, self.dtype, **size):
+        w = self._stored
+        in_place = w.dtype == self.dtype and w.flags.c_contiguous
+        size = NATIVE_PANEL_BYTES if in_place else WIDENED_PANEL_BYTES
+        for rows, panel in widened(w, self.dtype, size):
             self._check_stop()
             yield rows, np.ascontiguousarray(panel)
 

@@ -28,6 +28,7 @@ LAYERS = {
     "L1": [
         *(
             "products",
+            "widening",
             "small",
             "basis",
             "krylov",

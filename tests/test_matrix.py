@@ -1,12 +1,14 @@
 """The checked door: what comes in, uncopied, and in one sentence what does not."""
 
 import matrices
+import ml_dtypes
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lora_bokeh.matrix import PANEL_BYTES, check_matrix, frobenius_norm, panels
+from lora_bokeh.widening import widened
 
 
 @pytest.mark.parametrize("name", matrices.ALL)
@@ -68,6 +70,22 @@ def test_norm(m, n, exponent):
 def test_norm_of_any_layout(name):
     W = matrices.MEMORY[name]
     assert frobenius_norm(W) == pytest.approx(np.linalg.norm(W.astype(float)), rel=1e-13)
+
+
+@pytest.mark.parametrize(
+    "dtype", [np.float16, ml_dtypes.float8_e4m3fn, ml_dtypes.float8_e5m2, ml_dtypes.bfloat16]
+)
+@pytest.mark.parametrize("precision", [np.float32, np.float64])
+def test_every_small_float_is_widened_exactly(dtype, precision):
+    size = np.dtype(dtype).itemsize
+    every = np.arange(256**size, dtype=f"u{size}").view(dtype).reshape(16, -1)
+    for a in (every, every.T, every[:, ::3], every[:13]):
+        three_rows = 3 * a.shape[1] * precision().itemsize
+        with np.errstate(invalid="ignore"):
+            pieces = [piece.copy() for _, piece in widened(a, precision, three_rows)]
+            expected = a.astype(precision)
+        assert all(len(piece) <= 3 for piece in pieces)
+        np.testing.assert_array_equal(np.concatenate(pieces), expected)
 
 
 def test_panels_cover_the_matrix_once_in_small_pieces():

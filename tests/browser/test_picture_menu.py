@@ -54,6 +54,7 @@ def saved(explorer: ExplorerPage, heading: str, kind: str, folder: Path) -> Path
 
 def test_curve_as_svg_is_vectors_and_words(explorer, tmp_path):
     explorer.metric("spectral").check()
+    expect(explorer.status).to_contain_text("spectral")
     path = saved(explorer, CURVE, "SVG", tmp_path)
     assert path.name == "w-1.npy-rank-3-spectral-curve.svg"
     svg = ElementTree.parse(path).getroot()
