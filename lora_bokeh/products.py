@@ -136,9 +136,12 @@ def across(M: np.ndarray, X: np.ndarray) -> np.ndarray:
 def down(M: np.ndarray, Y: np.ndarray) -> np.ndarray:
     """Return Yᵀ·M (b, n), for M (m, n) and Y (m, b)."""
     M, (m, b) = _tiled(M), Y.shape
-    Y = np.pad(Y, ((0, len(M) - m), (0, -b % TILE)))
-    Z = _sums(M, Y.shape[1])
-    parts = in_parts(lambda part, rows: _products.down(M[rows], Y[rows], Z[part]), *_work(M, Y.T))
+    wide = np.zeros((len(M), b + -b % TILE), M.dtype)
+    wide[:m, :b] = Y
+    Z = _sums(M, wide.shape[1])
+    parts = in_parts(
+        lambda part, rows: _products.down(M[rows], wide[rows], Z[part]), *_work(M, wide.T)
+    )
     return _total(Z[:parts], M)[:b]
 
 

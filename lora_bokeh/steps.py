@@ -205,7 +205,7 @@ def svd_steps(  # noqa: PLR0913 - all but two are by keyword
 ) -> SVDSteps:
     """Start an iteration over the leading singular values of a matrix, largest first.
 
-    It works in the calling thread, only while the next value is asked for, and starts no thread.
+    It works only while the next value is asked for, and leaves no thread behind.
 
     Parameters
     ----------
