@@ -54,7 +54,7 @@ class MergePage(ExplorerPage):
 
     def drawn_when(self, expected: np.ndarray, name: str = "update") -> None:
         """Wait until a heat map shows a matrix, to 1e-12."""
-        for _ in range(100):
+        for _ in range(600):
             shown = self.picture(name)
             if shown.shape == expected.shape and np.abs(shown - expected).max() <= 1e-12:
                 return
@@ -63,9 +63,9 @@ class MergePage(ExplorerPage):
 
     def differences(self) -> dict[str, float]:
         """Return the greatest difference of both ways, by precision, as it is said."""
-        sentence = self.root.get_by_role("note").inner_text()
-        expect(self.root.get_by_role("note")).to_contain_text("Greatest difference")
-        numbers = sentence.split(": ")[1].rstrip(".").split(", ")
+        note = self.root.get_by_role("note")
+        expect(note).to_contain_text("Greatest difference")
+        numbers = note.inner_text().split(": ")[1].rstrip(".").split(", ")
         return {
             precision: float(number.replace("−", "-"))
             for number, precision in (text.split(" in ") for text in numbers)
