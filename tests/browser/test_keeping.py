@@ -13,7 +13,7 @@ from safetensors.numpy import save_file
 
 from lora_bokeh import FactorizationPlot, LoraExplorer, RankExplorer, save_html
 from lora_bokeh.adapter import AdapterExplorer
-from tests.browser.explorer_page import ExplorerPage
+from tests.browser.explorer_page import ExplorerPage, eventually
 
 DRAG = """(slider) => {
     for (const rank of [3, 4, 5]) {
@@ -88,8 +88,11 @@ def test_view_in_python_hears_of_the_link(serve_view, open_tab):
     address = serve_view(lambda: views.append(LoraExplorer()) or views[-1])
     explorer = ExplorerPage(open_tab(address + "#rank=3&metric=spectral&alpha=32").page)
     expect(explorer.slider).to_have_value("3")
-    explorer.settled()
-    assert (views[-1].rank, views[-1].metric, views[-1].alpha) == (3, "spectral", 32)
+
+    def heard() -> tuple[int, str, float]:
+        return views[-1].rank, views[-1].metric, views[-1].alpha
+
+    eventually(explorer.page, heard, (3, "spectral", 32))
 
 
 def test_link_to_a_matrix_that_python_has_to_read_first(tmp_path, serve_view, open_tab):
@@ -99,7 +102,7 @@ def test_link_to_a_matrix_that_python_has_to_read_first(tmp_path, serve_view, op
     explorer = ExplorerPage(open_tab(address + "#target=layers.2.w&rank=4").page)
     expect(explorer.root.get_by_text("layers.2.w · 9 × 7")).to_be_visible()
     expect(explorer.slider).to_have_value("4")
-    explorer.page.wait_for_url(re.compile("target=layers.2.w&rank=4"))
+    explorer.page.wait_for_url(re.compile("target=layers.2.w&rank=4&metric=frobenius"))
     s = np.linalg.svd(weights["layers.2.w"], compute_uv=False)
     residual = float(explorer.readouts()["Frobenius residual"][1])
     assert residual == pytest.approx(np.linalg.norm(s[4:]))
