@@ -1,7 +1,6 @@
 """Computations in the background: they grow, stop when nobody listens, and go on."""
 
 import threading
-import time
 
 import numpy as np
 import pytest
@@ -120,14 +119,15 @@ def test_more_ranks_from_the_page():
 
 
 def test_new_matrix_ends_the_computation_of_the_old_one():
-    before = threading.active_count()
+    before = set(threading.enumerate())
     view = LoraExplorer(large(), max_rank=120)
     old = view._given._computation
     view.target_matrix = np.eye(3)
     assert ended(old)
     assert view.spectrum.shape == (3, 3)
-    time.sleep(0.05)
-    assert threading.active_count() <= before
+    for thread in set(threading.enumerate()) - before:
+        thread.join(30)
+    assert set(threading.enumerate()) <= before
 
 
 def test_cancel_from_the_page_keeps_what_is_known():

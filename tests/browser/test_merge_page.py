@@ -13,6 +13,7 @@ from lora_bokeh import MergeExplorer, save_html
 from lora_bokeh.draws import uniform
 from lora_bokeh.lora import LowRank, forward, merged, scale
 from lora_bokeh.starts import factors_of, start
+from tests.browser.explorer_page import eventually
 from tests.browser.merge_page import MergePage
 from tests.browser.test_merge_functions import groups
 
@@ -181,11 +182,18 @@ def test_python_and_page_follow_each_other(serve_view, open_tab):
     page.field("x 1").fill("-2")
     page.choose("scale", "α/√r (rsLoRA)")
     page.slider.press("ArrowRight")
-    page.page.wait_for_timeout(500)
-    (last,) = [frame for frame in map(str, tab.frames) if '"attr":"rank"' in frame]
+
+    def sent(name: str) -> list[str]:
+        return [frame for frame in map(str, tab.frames) if f'"attr":"{name}"' in frame]
+
+    def heard() -> tuple:
+        return len(sent("rank")), view.rank, view.use_rslora, view.B[1, 0], view.x[0]
+
+    eventually(page.page, heard, (1, 3, True, 1.5, -2))
+    page.page.wait_for_timeout(500)  # nothing more is sent
+    (last,) = sent("rank")
     assert len(last) < 200  # the factors stay where they are
-    assert not [frame for frame in map(str, tab.frames) if '"attr":"merged"' in frame]
-    assert (view.rank, view.use_rslora, view.B[1, 0], view.x[0]) == (3, True, 1.5, -2)
+    assert not sent("merged")
     B, A = np.arange(6.0).reshape(6, 1), np.ones((1, 6))
     view.param.update(B=B, A=A, alpha=0.5)
     page.drawn_when(0.5 * B @ A)
