@@ -1,9 +1,9 @@
 """The cores of the machine at work on one product, while BLAS keeps to one thread.
 
 A thread of BLAS that has nothing to do waits busily for some 30 ms, on a core that the kernels
-want: with it they were measured half as fast. And where the system allows that, a helper of ours
-keeps to a core of its own, and the thread it helps to the rest: two threads that wake each other
-are else put on one core now and then, for some ten products, until the system sees them starve.
+want: with it they were measured half as fast. And where every core is wanted, and the system allows
+that, a helper of ours keeps to one of its own, and the thread it helps to the last: two threads that
+wake each other are else put on one core now and then, for ten products, until they starve visibly.
 """
 
 from __future__ import annotations
@@ -90,13 +90,12 @@ def _pool() -> Executor | None:
 @contextmanager
 def _own_cores() -> Iterator[Callable[[], None]]:
     """Keep the caller off its helpers' cores; yield what a helper calls to keep to its own."""
-    allowed = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else {0}
-    count = min(PARTS, len(allowed)) - 1
-    if not count:
+    allowed = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
+    if not 1 < PARTS == len(allowed):  # with cores to spare the system chooses better
         yield lambda: None
         return
     with _choosing:
-        theirs = sorted(allowed, key=lambda core: (_helpers[core], -core))[:count]
+        theirs = sorted(allowed, key=lambda core: (_helpers[core], -core))[: PARTS - 1]
         _helpers.update(theirs)
     each = cycle(theirs)
     _keep_to(allowed - set(theirs))

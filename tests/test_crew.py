@@ -44,8 +44,8 @@ def test_alone_or_with_help_the_same_bits():
 
 
 @pytest.mark.skipif(
-    not hasattr(os, "sched_getaffinity") or len(os.sched_getaffinity(0)) < PARTS,
-    reason="the system assigns no cores, or fewer than there are parts",
+    not hasattr(os, "sched_getaffinity") or len(os.sched_getaffinity(0)) != PARTS,
+    reason="the system assigns no cores, or there are more or fewer than parts",
 )
 def test_helpers_keep_to_cores_of_their_own_while_they_help():
     before = os.sched_getaffinity(0)
@@ -59,6 +59,24 @@ def test_helpers_keep_to_cores_of_their_own_while_they_help():
     assert os.sched_getaffinity(0) == before
     assert set.union(*cores.values()) <= before
     assert all(cores[0].isdisjoint(cores[part]) for part in range(1, PARTS))
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="the system assigns no cores")
+def test_where_cores_are_few_all_share_them():
+    before = os.sched_getaffinity(0)
+    cores = {}
+
+    def work(part, rows):
+        cores[part] = os.sched_getaffinity(0)
+
+    os.sched_setaffinity(0, {min(before)})
+    try:
+        with crew():
+            in_parts(work, 100, 4, 10**9)
+        assert all(each == {min(before)} for each in cores.values())
+        assert os.sched_getaffinity(0) == {min(before)}
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def test_a_failure_in_a_part_is_raised():
