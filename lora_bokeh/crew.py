@@ -1,9 +1,10 @@
 """The cores of the machine at work on one product, while BLAS keeps to one thread.
 
 A thread of BLAS that has nothing to do waits busily for some 30 ms, on a core that the kernels
-want: with it they were measured half as fast. And where every core is wanted, and the system allows
-that, a helper of ours keeps to one of its own, and the thread it helps to the last: two threads that
-wake each other are else put on one core now and then, for ten products, until they starve visibly.
+want: with it they were measured half as fast. And where every core is wanted, on a system that
+allows it, a helper of ours keeps to one of its own, and the thread it helps to the last: two
+threads that wake each other are else put on one core now and then, until it is seen that they
+starve, some ten products later.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ def models(tmp_path_factory):
     """An adapter and two checkpoints, on each of which a command works for a second or so."""
     folder = tmp_path_factory.mktemp("models")
     names = [f"layers.{i}.q" for i in range(MATRICES)]
-    pair = factors(0, (4096, 64), (64, 4096), np.float16)
+    pair = factors(0, (4096, 128), (128, 4096), np.float16)
     peft(folder / "adapter", dict.fromkeys(names, pair))
     before = np.random.default_rng(0).standard_normal((512, 512), np.float32)
     change = product(*factors(0, (512, 3), (3, 512))).astype(np.float32)

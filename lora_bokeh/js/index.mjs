@@ -1,5 +1,5 @@
 import { formatCount, formatExact, formatSignificant } from "./format.mjs";
-import { h, setText } from "./dom.mjs";
+import { h, renew, setText } from "./dom.mjs";
 
 // The list of a file's matrices: searched, sorted, and chosen from. Its rows come from Python.
 
@@ -76,7 +76,7 @@ export function indexPanel(onChoose, onSurvey) {
     const shown = column === null ? rows.filter((row) => found.includes(row)) : found;
     const columns = shownColumns(rows);
     const how = (row) => ({ chosen: row.name === state.target, there: state.hosted || row.name in state.targets, columns });
-    body.replaceChildren(...shown.map((row) => listRow(row, how(row), onChoose)));
+    renew(body, ...shown.map((row) => listRow(row, how(row), onChoose)));
     heads.forEach((head, i) => {
       head.hidden = !columns[i];
       head.setAttribute("aria-sort", i !== column ? "none" : descending ? "descending" : "ascending");

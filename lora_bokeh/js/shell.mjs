@@ -114,6 +114,10 @@ function followPointer(data, figure) {
     if (Number.isFinite(rank) && rank !== data.rank) change(data, { rank });
   };
   for (const gesture of ["tap", "panstart", "pan"]) figure.on_event(gesture, pick);
+  let held = false; // a pointer that rests before it moves is a press to Bokeh, and never pans
+  figure.on_event("press", (event) => { held = true; pick(event); });
+  figure.on_event("mousemove", (event) => held && pick(event));
+  for (const end of ["pressup", "mouseleave"]) figure.on_event(end, () => { held = false; });
 }
 
 export function render({ model, data, el, view }) {
@@ -123,10 +127,12 @@ export function render({ model, data, el, view }) {
   parts.status.say(summary(show(parts, model)));
   model.on(["progress", "surveying", "index", "notes", "plans", "kept", "rank", "metric", "threshold", "target", "targets", "closer", "d", "k", "notice", "alpha", "heading", "show_parameter_count"], update);
   if (model.curve) followPointer(data, model.curve);
-  model.map?.on_event("tap", (event) => {
-    const target = matrixAt(event, model.map);
-    if (target !== null) choose(data, target);
-  });
+  for (const gesture of ["tap", "press"]) {
+    model.map?.on_event(gesture, (event) => {
+      const target = matrixAt(event, model.map);
+      if (target !== null) choose(data, target);
+    });
+  }
   keepGrowing(model, data);
   const figures = [model.factors, model.curve, model.map, ...(model.inside ?? [])].filter(Boolean);
   for (const figure of figures) sparePlaces(view.get_child_view(figure));

@@ -119,8 +119,7 @@ def test_rank_is_cut_to_a_smaller_target(host):
 
 
 def test_pointer_on_the_curve_sets_the_rank(host):
-    # Without motion: a page busy for 300 ms between press and move takes the drag for a long press.
-    explorer = ExplorerPage(host(LoraExplorer, reduced_motion="reduce").page)
+    explorer = ExplorerPage(host(LoraExplorer).page)
     box = explorer.curve.bounding_box()
     mouse = explorer.page.mouse
     mouse.click(box["x"] + 0.55 * box["width"], box["y"] + 100)
@@ -134,6 +133,25 @@ def test_pointer_on_the_curve_sets_the_rank(host):
     expect(explorer.slider).not_to_have_value(str(clicked))
     assert explorer.rank > clicked
     explorer.settled()
+
+
+def test_pointer_may_rest_on_the_curve_before_it_drags(open_file):
+    explorer = ExplorerPage(open_file(LoraExplorer(rank=8)).page)
+    box = explorer.curve.bounding_box()
+    mouse, middle = explorer.page.mouse, box["y"] + 120
+    mouse.move(box["x"] + 0.3 * box["width"], middle)
+    mouse.down()
+    expect(explorer.slider).not_to_have_value("8")
+    held = explorer.rank
+    mouse.move(box["x"] + 0.7 * box["width"], middle, steps=8)
+    expect(explorer.slider).not_to_have_value(str(held))
+    mouse.up()
+    explorer.settled()
+    dragged = explorer.rank
+    assert held < dragged < 8
+    mouse.move(box["x"] + 0.4 * box["width"], middle, steps=8)
+    explorer.settled()
+    assert explorer.rank == dragged
 
 
 def test_two_explorers_on_a_page_are_independent(open_file):
