@@ -108,8 +108,9 @@ class GramKrylov(Krylov):
         return (Q @ P).T.astype(images.dtype), Rh.astype(images.dtype) @ self._right(coefficients)
 
     def _coefficients(self, ritz: Ritz, ranks: slice) -> np.ndarray:
-        """Return the vectors of those ranks in the basis, as rows."""
-        return ritz.right[:, ranks].T.astype(self.operator.dtype)
+        """Return the vectors of those ranks in the basis, as rows of unit length."""
+        rows = ritz.right[:, ranks].T
+        return (rows / np.linalg.norm(rows, axis=1)[:, None]).astype(self.operator.dtype)
 
     def _right(self, coefficients: np.ndarray) -> np.ndarray:
         return coefficients @ self.V.rows[: coefficients.shape[1]]

@@ -29,10 +29,11 @@ def leading_triplets(
     """
     if B.size > SVD_UP_TO**2:
         P = np.linalg.eigh(B @ B.T)[1][:, : -k - 1 : -1]
-        Q = B.T @ P
-        s = np.linalg.norm(Q, axis=0)  # Rayleigh quotients: the vectors' error enters squared
+        P = P / np.linalg.norm(P, axis=0)  # LAPACK leaves some eps, which would be in the values
+        Qh = P.T @ B
+        s = np.linalg.norm(Qh, axis=1)  # Rayleigh quotients: the vectors' error enters squared
         if s[-1] > smallest_ratio * s[0]:
             order = np.argsort(-s, kind="stable")
-            return P[:, order], s[order], (Q / s)[:, order]
+            return P[:, order], s[order], (Qh[order] / s[order, None]).T
     P, s, Qh = np.linalg.svd(B, full_matrices=False)
     return P[:, :k], s[:k], Qh[:k].T

@@ -1,10 +1,12 @@
 """The kernels and what stands on them; run a second time without compilation in CI."""
 
+import math
+
 import naive
 import numpy as np
 import pytest
 
-from lora_bokeh import _descent, _kernels, _products, products
+from lora_bokeh import _descent, _kernels, _products, products, small
 from lora_bokeh.gram_schmidt import orthonormalize
 
 DTYPES = [np.float32, np.float64]
@@ -157,3 +159,15 @@ def test_products_of_any_shape(m, b, dtype):
     images, squares = products.gram(M, X)
     np.testing.assert_allclose(images, M @ X.T, **tolerance)
     np.testing.assert_allclose(squares, X @ M.T @ M, **tolerance)
+
+
+def test_values_of_long_rows_are_exact_to_the_last_digits():
+    rows, length = 6, 20_000
+    entries = np.random.default_rng(0).uniform(1, 2, (rows, length))
+    B = np.zeros((rows, rows * length))
+    for i in range(rows):  # orthogonal to each other: their lengths are the values
+        B[i, i * length : (i + 1) * length] = 2.0**-i * entries[i]
+    exact = [math.sqrt(math.fsum(x * x for x in row[row != 0])) for row in B]
+    P, s, Q = small.leading_triplets(B, rows, 0.0)
+    np.testing.assert_allclose(s, exact, rtol=4 * np.finfo(float).eps)
+    np.testing.assert_allclose((P * s) @ Q.T, B, atol=1e-12)
