@@ -116,7 +116,7 @@ def test_a_form_that_it_does_not_know_is_refused(modules, line):
 
 
 def test_every_colour_has_a_light_and_a_dark_value():
-    light, dark = stylesheet("palette.css").split("@media")
+    light, dark = stylesheet("palette.css").split(":host([")
     assert re.findall(r"--[\w-]+(?=: #)", light) == re.findall(r"--[\w-]+(?=: #)", dark)
     assert set(re.findall(r"var\(--([\w-]+)", stylesheet("shell.css"))) <= {
         *light_palette(), "share", "fill",
