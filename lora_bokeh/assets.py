@@ -41,5 +41,5 @@ def stylesheet(*names: str) -> str:
 @cache
 def light_palette() -> dict[str, str]:
     """Return colour name → "#rrggbb" of the light palette, for the first paint of the figures."""
-    light = read("css", "palette.css").split("@media")[0]
+    light = read("css", "palette.css").split(":host([")[0]
     return dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6});", light))

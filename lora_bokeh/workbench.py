@@ -12,6 +12,7 @@ from panel.custom import JSComponent
 
 from lora_bokeh.adapter import AdapterExplorer
 from lora_bokeh.assets import bundle, stylesheet
+from lora_bokeh.displays import take_place
 from lora_bokeh.explorer import LoraExplorer
 from lora_bokeh.formats.text import count
 from lora_bokeh.sessions import Session
@@ -27,7 +28,7 @@ class Message(JSComponent):
     text = param.String(default="", doc="The sentence.")
 
     _esm = bundle("message.mjs")
-    _stylesheets = [stylesheet("palette.css", "drop.css")]  # noqa: RUF012
+    _stylesheets = [stylesheet("drop.css")]  # noqa: RUF012 - the colours are those around it
 
 
 class Workbench(pn.viewable.Viewer):
@@ -45,12 +46,11 @@ class Workbench(pn.viewable.Viewer):
     def __init__(self, view: LoraExplorer | None = None, **params: Any) -> None:
         super().__init__(view=view or LoraExplorer(), **params)
         self._folder = tempfile.TemporaryDirectory(prefix="lora_bokeh_")
-        self._style = stylesheet("palette.css", "drop.css")
         self._dropper = BoundedDropper(
             multiple=True,
             sizing_mode="stretch_width",
             height=76,
-            stylesheets=[self._style],
+            stylesheets=[stylesheet("drop.css")],
             css_classes=["dropper"],
         )
         self._dropper.param.watch(lambda _: self._take(), "value")
@@ -82,6 +82,7 @@ class Workbench(pn.viewable.Viewer):
             self._say(str(error).replace(f"{self._folder.name}/", ""))
             return
         self.view.stop()
+        take_place(view, self.view)
         self.view = view
         self._say(f"{path.name} is open: {_contents(view)}")
 
@@ -96,7 +97,7 @@ class Workbench(pn.viewable.Viewer):
         drop = pn.Column(
             self._dropper,
             note,
-            stylesheets=[self._style],
+            stylesheets=[stylesheet("palette.css", "drop.css")],
             css_classes=["drop"],
             sizing_mode="stretch_width",
         )

@@ -22,7 +22,7 @@ def test_bundle_holds_every_function_once_and_imports_nothing(module):
 
 
 def test_every_colour_has_a_light_and_a_dark_value():
-    light, dark = stylesheet("palette.css").split("@media")
+    light, dark = stylesheet("palette.css").split(":host([")
     assert re.findall(r"--[\w-]+(?=: #)", light) == re.findall(r"--[\w-]+(?=: #)", dark)
     assert set(re.findall(r"var\(--([\w-]+)", stylesheet("shell.css"))) <= {
         *light_palette(), "share", "fill",

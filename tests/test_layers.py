@@ -57,7 +57,8 @@ LAYERS = {
         *("pooled", "pictures", "inside", "closer"),
         "budget_figures",
         *("trainer", "training_figures", "training_offers", "merge_figures"),
-        *("widgets", "jobs", "opened", "view", "plans", "survey", "listing", "upload", "answers"),
+        *("widgets", "displays", "shown", "view"),
+        *("jobs", "opened", "plans", "survey", "listing", "upload", "answers"),
         *("sessions", "target_view", "training_page"),
     ],
     "L3": [
