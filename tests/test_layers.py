@@ -59,6 +59,7 @@ LAYERS = {
         *("trainer", "training_figures", "training_offers", "merge_figures"),
         *("widgets", "jobs", "opened", "view", "plans", "survey", "listing", "upload", "answers"),
         *("sessions", "target_view", "training_page"),
+        *("reader", "readers", "rates"),
     ],
     "L3": [
         "factorization",
@@ -72,11 +73,11 @@ LAYERS = {
         "workbench",
         "page",
         *("export", "chromium", "picture"),
-        "server",
+        *("guard", "pacing", "headers", "server"),
     ],
     "L4": [
         *("cli_options", "cli_output", "cli_errors", "cli_progress", "cli_look", "cli_job"),
-        *("cli_act", "cli"),
+        *("cli_act", "cli", "cli_hosting"),
         "cli_view",
         *("cli_budget_output", "cli_budget", "cli_train", "cli_trained", "cli_lesson"),
         "cli_figure",
