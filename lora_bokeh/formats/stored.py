@@ -22,6 +22,7 @@ class SourceError(ValueError):
 
     def __init__(self, path: Path, reason: str) -> None:
         super().__init__(f"{path}: {reason}")
+        self.reason = reason
 
 
 class TensorInfo(NamedTuple):
