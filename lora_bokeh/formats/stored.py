@@ -27,6 +27,7 @@ class SourceError(ValueError):
     def __init__(self, path: Path, reason: str) -> None:
         text = printable(f"{path}: {reason}")
         super().__init__(text if len(text) <= MOST_CHARACTERS else f"{text[:MOST_CHARACTERS]} …")
+        self.reason = reason
 
 
 class TensorInfo(NamedTuple):
