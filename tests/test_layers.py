@@ -59,7 +59,7 @@ LAYERS = {
         *("trainer", "training_figures", "training_offers", "merge_figures"),
         *("widgets", "displays", "shown", "view"),
         *("jobs", "opened", "plans", "survey", "listing", "upload", "answers"),
-        *("sessions", "target_view", "training_page"),
+        *("privates", "sessions", "target_view", "training_page"),
         *("reader", "readers", "rates"),
     ],
     "L3": [
