@@ -14,7 +14,7 @@ import lora_bokeh
 PACKAGE = Path(lora_bokeh.__file__).parent
 LAYERS = {
     "L0": [
-        *("_kernels", "_fetch", "_products", "crew"),
+        *("_kernels", "_fetch", "_products", "crew", "arrays"),
         "lora",
         "matrix",
         "rounding",

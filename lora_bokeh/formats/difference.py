@@ -92,9 +92,9 @@ def _arrays(*entries: Entry) -> list[np.ndarray]:
 
 
 def _subtracted(before: Entry, after: Entry) -> np.ndarray:
-    """Return tuned − base in float32, or float64 where both are; panels keep temporaries small."""
+    """Return tuned − base in float64 where one of them is, else in float32, panel by panel."""
     base, tuned = _arrays(before, after)
-    dtype = min(compute_dtype(base.dtype), compute_dtype(tuned.dtype), key=lambda t: t().itemsize)
+    dtype = max(compute_dtype(base.dtype), compute_dtype(tuned.dtype), key=np.dtype)
     delta = np.empty(tuned.shape, dtype)
     for rows, panel in panels(tuned, dtype):
         np.subtract(panel, base[rows].astype(dtype, copy=False), out=delta[rows])
