@@ -32,6 +32,7 @@ LAYERS = {
             "small",
             "basis",
             "krylov",
+            "enclosure",
             "gram_krylov",
             "factored",
             "options",
