@@ -60,6 +60,7 @@ LAYERS = {
         *("widgets", "displays", "shown", "view"),
         *("jobs", "opened", "plans", "survey", "listing", "upload", "answers"),
         *("sessions", "target_view", "training_page"),
+        *("reader", "readers", "rates"),
     ],
     "L3": [
         "factorization",
@@ -73,11 +74,11 @@ LAYERS = {
         "workbench",
         "page",
         *("export", "chromium", "picture"),
-        "server",
+        *("guard", "pacing", "headers", "server"),
     ],
     "L4": [
         *("cli_options", "cli_output", "cli_errors", "cli_progress", "cli_look", "cli_job"),
-        *("cli_act", "cli"),
+        *("cli_act", "cli", "cli_hosting"),
         "cli_view",
         *("cli_budget_output", "cli_budget", "cli_train", "cli_trained", "cli_lesson"),
         "cli_figure",

@@ -25,6 +25,7 @@ def read(container: Container) -> Source | None:
         entries,
         name="cloneofsimo",
         rest=keys.rest,
+        alone=keys.alone,
         config=container.metadata,
         notes=notes,
     )

@@ -19,8 +19,8 @@ from lora_bokeh.formats.stored import Container
 
 METADATA = "lora_adapter_metadata"
 PATTERNS = (
-    ("A", r"(.+?)(?:\.processor)?(\.to_[a-z_]+)_lora\.down\.weight"),
-    ("B", r"(.+?)(?:\.processor)?(\.to_[a-z_]+)_lora\.up\.weight"),
+    ("A", r"(.+?)(?:\.processor)?(\.(?:to|add)_[a-z_]+)_lora\.down\.weight"),
+    ("B", r"(.+?)(?:\.processor)?(\.(?:to|add)_[a-z_]+)_lora\.up\.weight"),
     ("A", r"(.+)\.lora(?:_linear_layer)?\.down\.weight"),
     ("B", r"(.+)\.lora(?:_linear_layer)?\.up\.weight"),
     ("A", r"(.+)\.lora_A(?:\.default)?\.weight"),
@@ -35,12 +35,19 @@ def read(container: Container) -> Source | None:
     if not keys.modules:
         return None
     config = _config(container)
-    entries = [
-        pairing.pair(container, name, parts, scaling=_scaling(container, config, name, parts))
-        for name, parts in keys.modules.items()
-    ]
+    pairs = pairing.each(
+        keys.modules,
+        lambda name, parts: pairing.pair(
+            container, name, parts, scaling=_scaling(container, config, name, parts)
+        ),
+    )
     return pairing.adapter(
-        container, entries, name="diffusers", rest=keys.rest, config=config or container.metadata
+        container,
+        pairs,
+        name="diffusers",
+        rest=keys.rest,
+        alone=keys.alone,
+        config=config or container.metadata,
     )
 
 

@@ -7,26 +7,33 @@ from functools import partial
 
 import numpy as np
 
+from lora_bokeh.formats import leftovers
+from lora_bokeh.formats.leftovers import LORA_FACTOR
 from lora_bokeh.formats.places import natural
 from lora_bokeh.formats.source import Entry, Source
 from lora_bokeh.formats.stored import Container, Stored
 
 KERNEL_DIMENSIONS = 4  # (out, in, kh, kw)
 OTHERS = "not matrices"
+FACTORS = "factors of LoRA without a pair that is read"
 
 
 def read(container: Container) -> Source:
     """Return the matrices of a file; the other tensors are its leftovers."""
     kernels = container.kind == "safetensors"  # where 4-D tensors are convolutions of a model
-    entries = [matrix(s) for s in container.stored if viewable(s, kernels)]
+    factors = tuple(name for name in container.named if LORA_FACTOR.search(name))
+    matrices = [s for s in container.stored if viewable(s, kernels) and s.info.name not in factors]
+    entries = [matrix(s) for s in matrices]
     entries.sort(key=lambda entry: natural(entry.name or ""))
-    seen = {entry.name for entry in entries}
+    seen = {entry.name for entry in entries} | {*factors}
     others = tuple(name for name in container.named if name not in seen)
+    left = {kind: names for kind, names in ((OTHERS, others), (FACTORS, factors)) if names}
     return Source(
         container.path,
         "checkpoint" if kernels else container.kind,
         tuple(entries),
-        leftovers={OTHERS: others} if others else {},
+        notes=tuple(leftovers.notes({FACTORS: factors}, "no matrix")) if factors else (),
+        leftovers=left,
         config=container.metadata,
         tensors={stored.info.name: stored for stored in container.stored},
     )

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -13,7 +13,26 @@ from lora_bokeh.formats.stored import Stored
 from lora_bokeh.lora import LowRank
 from lora_bokeh.rounding import RoundingError
 
-Kind = Literal["pair", "matrix", "difference"]
+Kind = Literal["pair", "update", "matrix", "difference"]
+
+
+class Finding(NamedTuple):
+    """Something about a file that is not as it should be, though the rest of it is sound.
+
+    Attributes
+    ----------
+    kind : str
+        "zero pairs", "non-finite pairs", "broken pairs", "unpaired keys", "dead prefixes",
+        "copies", "scale unknown".
+    names : tuple of str
+        The modules or keys concerned, all of them.
+    said : str
+        The sentence for a person.
+    """
+
+    kind: str
+    names: tuple[str, ...]
+    said: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,8 +43,8 @@ class Entry:
     ----------
     name : str or None
         Name of the module (of a pair) or of the tensor; None where the file has no names.
-    kind : {"pair", "matrix", "difference"}
-        Factors of ΔW; a stored matrix; tuned − base.
+    kind : {"pair", "update", "matrix", "difference"}
+        Factors of ΔW; a dense ΔW of an adapter (LoKr of full rank); a stored matrix; tuned − base.
     shape : tuple of int
         (m, n) of the matrix; convolution kernels (out, in, kh, kw) are seen as (out, in·kh·kw).
     dtype : str
@@ -35,7 +54,7 @@ class Entry:
     keys : tuple of str
         Its tensors in the file; of a pair A (down) first, then B (up), then what else it has.
     rank : int or None
-        Inner dimension r of a pair.
+        Inner dimension r of a pair; of another update the largest rank its formula allows.
     scale : float
         s of ΔW = s·B·A, already applied by :meth:`read`.
     lora_alpha : float or None
@@ -84,6 +103,10 @@ class Entry:
         """
         return self.reader()
 
+    def with_keys(self, *keys: str) -> Entry:
+        """Return the entry with other keys: those of the file, where its tensors are derived."""
+        return replace(self, keys=tuple(dict.fromkeys(keys)))
+
     def rounding_error(self) -> RoundingError | None:
         """Return what rounding in storage adds to a difference; None for other kinds.
 
@@ -115,6 +138,8 @@ class Source:
         Every tensor of the file, to be read as it is; under None where the file has no names.
     base : Source or None
         Of a difference what it starts from.
+    findings : tuple of Finding
+        The health report: what is not as it should be. Each is in ``notes``, too.
     """
 
     path: Path
@@ -125,8 +150,9 @@ class Source:
     config: Mapping[str, Any] = field(default_factory=dict)
     tensors: Mapping[Any, Stored] = field(default_factory=dict, repr=False)
     base: Source | None = field(default=None, repr=False)
+    findings: tuple[Finding, ...] = ()
 
     @property
     def is_adapter(self) -> bool:
-        """Whether its entries are LoRA pairs."""
-        return any(entry.kind == "pair" for entry in self.entries)
+        """Whether its entries are LoRA pairs, or other updates that an adapter makes."""
+        return any(entry.kind in ("pair", "update") for entry in self.entries)
