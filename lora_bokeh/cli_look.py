@@ -77,7 +77,7 @@ def inspected(source: str, base: str | None, output_format: str) -> str:
         return {"table": pairs_table, "json": pairs_json}[output_format](source, found, summaries)
     if base is None:
         text = {"table": cli_output.inspect_table, "json": cli_output.inspect_json}
-        return text[output_format](source, list_tensors(source))
+        return text[output_format](source, list_tensors(found), found.notes)
     tensors = [TensorInfo(e.name, e.shape, e.dtype, e.nbytes) for e in found.entries]
     if output_format == "table":
         return cli_output.inspect_table(f"{source} − {base}", tensors, found.notes)

@@ -106,7 +106,11 @@ def extract(  # noqa: PLR0913 - all but three are by keyword
     if not any(matrix.ranked.most for matrix in matrices):
         raise SourceError(tuned.path, f"its matrices are those of {base.path}: nothing to extract")
     used = {key for entry in work.entries for key in entry.keys}
-    others = (name for name in delta.tensors if name not in used and parts.wants(name))
+    others = (
+        name
+        for name, stored in delta.tensors.items()
+        if name not in used and parts.wants(name) and not stored.quantised
+    )
     rest = changed(others, base, delta)
     notes = _notes(delta, matrices, rest, parts, work.how)
     kept = rest if parts.save_modules else []

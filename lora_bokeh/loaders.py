@@ -125,7 +125,7 @@ def load(source: FilePath, tensor: str | None = None) -> np.ndarray | LowRank:
     return open_tensor(source, tensor).read()
 
 
-def list_tensors(source: FilePath) -> list[TensorInfo]:
+def list_tensors(source: FilePath | Source) -> list[TensorInfo]:
     """Return name, shape, dtype and bytes of everything in a file; see :func:`load`.
 
     Of an adapter they are its pairs: module, shape of ΔW, dtype and bytes of the factors.
@@ -135,7 +135,7 @@ def list_tensors(source: FilePath) -> list[TensorInfo]:
     SourceError
         The file cannot be read.
     """
-    found = open_source(source)
+    found = source if isinstance(source, Source) else open_source(source)
     if not found.is_adapter:
         return [stored.info for stored in found.tensors.values()]
     return [TensorInfo(e.name, e.shape, e.dtype, e.nbytes) for e in found.entries]

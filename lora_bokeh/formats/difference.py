@@ -13,9 +13,10 @@ from functools import partial
 import numpy as np
 
 from lora_bokeh.formats.leftovers import notes
+from lora_bokeh.formats.plain import QUANTISED
 from lora_bokeh.formats.source import Entry, Source
 from lora_bokeh.formats.stored import SourceError
-from lora_bokeh.formats.text import listing
+from lora_bokeh.formats.text import count, listing
 from lora_bokeh.matrix import compute_dtype, panels
 from lora_bokeh.rounding import RoundingError, rounding_error
 
@@ -29,6 +30,7 @@ def difference(
     for source in (base, tuned):
         if source.is_adapter:
             raise SourceError(source.path, "an adapter; a difference is taken of whole weights")
+        _refuse_codes(source, include, exclude)
     before = {entry.name: entry for entry in base.entries}
     entries, left = [], {kind: list(names) for kind, names in tuned.leftovers.items()}
     for after in tuned.entries:
@@ -45,12 +47,31 @@ def difference(
         tuned.path,
         "difference",
         tuple(entries),
-        (*notes(leftovers, "not compared"), *_missing_note(missing)),
+        (
+            *_quantised_notes(base, tuned, entries),
+            *notes(leftovers, "not compared"),
+            *_missing_note(missing),
+        ),
         leftovers,
         tuned.config,
         tuned.tensors,
         base,
     )
+
+
+def _refuse_codes(source: Source, include: Patterns, exclude: Patterns) -> None:
+    """Refuse a checkpoint with weights that are codes: their differences mean nothing."""
+    for kind, names in source.leftovers.items():
+        wanted = [
+            n for n in names if _matches(n, include, True) and not _matches(n, exclude, False)
+        ]
+        if kind.startswith(QUANTISED) and wanted:
+            raise SourceError(
+                source.path,
+                f"{count(len(wanted), 'tensor')} of weights are {kind}, which is not dequantised "
+                f"here ({listing(wanted, 3)}); give the checkpoint it was made of, or leave these "
+                "out with --exclude",
+            )
 
 
 def _obstacle(
@@ -78,12 +99,14 @@ def _matches(name: str, patterns: Patterns, default: bool) -> bool:
 
 def _entry(before: Entry, after: Entry) -> Entry:
     dtypes = dict.fromkeys((after.dtype, before.dtype))
+    quantised = before.quantised or after.quantised
     return replace(
         after,
         kind="difference",
         dtype=", ".join(dtypes),
         reader=partial(_subtracted, before, after),
-        rounding=partial(_rounding, before, after),
+        rounding=None if quantised else partial(_rounding, before, after),
+        quantised=quantised,
     )
 
 
@@ -108,6 +131,18 @@ def _rounding(before: Entry, after: Entry) -> RoundingError:
 def _nothing_in_common(base: Source, left: dict[str, list[str]]) -> str:
     kinds = "; ".join(f"{kind} ({len(n)}: {listing(n, 3)})" for kind, n in left.items())
     return f"no matrix to compare with {base.path}: {kinds or 'there is none in it'}"
+
+
+def _quantised_notes(base: Source, tuned: Source, entries: Sequence[Entry]) -> list[str]:
+    """Say what was dequantised: its codes bound what the difference can tell."""
+    said = [f"{what}: {note}" for what, s in (("base", base), ("tuned", tuned)) for note in s.notes]
+    some = sum(bool(entry.quantised) for entry in entries)
+    if some:
+        said.append(
+            f"{count(some, 'difference')} of dequantised weights: rounding to codes is part of "
+            "them, and its size is not known"
+        )
+    return said
 
 
 def _missing_note(missing: Sequence[str]) -> list[str]:

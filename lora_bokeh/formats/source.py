@@ -71,6 +71,8 @@ class Entry:
     module : str
         What it is within its layer, like "q_proj": the shortest end of the name that tells the
         source's modules apart.
+    quantised : str
+        How it, or one side of a difference, was quantised; empty if it was not.
     """
 
     name: str | None
@@ -88,6 +90,7 @@ class Entry:
     embedding: bool = False
     layer: int | None = None
     module: str = ""
+    quantised: str = ""
     rounding: Callable[[], RoundingError] | None = field(default=None, repr=False)
 
     def read(self) -> LowRank | np.ndarray:
