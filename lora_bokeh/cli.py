@@ -21,6 +21,7 @@ from lora_bokeh.cli_lesson import lesson
 from lora_bokeh.cli_options import (
     base_option,
     format_option,
+    lifting_option,
     max_rank_option,
     metric_option,
     output_option,
@@ -29,6 +30,7 @@ from lora_bokeh.cli_options import (
     seed_option,
     serving_options,
     tensor_option,
+    uploading_options,
 )
 from lora_bokeh.cli_train import train
 
@@ -55,28 +57,27 @@ def main(context: click.Context) -> None:
 @click.argument("source", required=False)
 @tensor_option
 @base_option
+@lifting_option
 @serving_options
-def serve(source: str | None, port: int, address: str, no_show: bool, **options: Any) -> None:
+@uploading_options
+def serve(source: str | None, tensor: str | None, base: str | None, **options: Any) -> None:
     """Open the explorer in the browser.
 
     It shows SOURCE, or an example, and is served until Ctrl-C. Where SOURCE holds several matrices
-    the page lists them.
+    the page lists them. With --uploads files can be dropped on the page.
+
+    The page is for this machine only, unless --address or a proxy opens it to others; each limit
+    then has an option, and docs/deploy.md says what to set.
     """
     with bad_input(source):
         from lora_bokeh.cli_view import views
 
-        made = views(source, every=False, **options)
-    from lora_bokeh.server import serve as serve_views
-
+        made = views(source, tensor, base, every=False)
     with bad_input():
-        serve_views(
-            made.make,
-            port=port,
-            address=address,
-            show=not no_show,
-            title=made.title,
-            announce=click.echo,
-        )
+        from lora_bokeh.cli_hosting import serve_to, with_uploads
+
+        make = with_uploads(made, options) if options["uploads"] else made.make
+        serve_to(make, made.title, options)
 
 
 @main.command()
@@ -84,6 +85,7 @@ def serve(source: str | None, port: int, address: str, no_show: bool, **options:
 @output_option("PAGE.html", "The file to write.", required=True)
 @tensor_option
 @base_option
+@lifting_option
 @rank_option("The rank the page opens with.")
 @metric_option("The norm of the residual the page opens with.")
 @max_rank_option
@@ -111,6 +113,7 @@ def export(source: str | None, output: Path, rank: int | None, **options: Any) -
 @base_option
 @max_rank_option
 @format_option("table", "json", "csv")
+@lifting_option
 @seed_option("Of the iteration's random start.")
 @click.option("--all", "every", is_flag=True, help="Every rank in the table, however many.")
 @click.option("--rules", is_flag=True, help="Add the rank by every rule, at its usual threshold.")
@@ -140,6 +143,7 @@ def curve(source: str, output_format: str, every: bool, rules: bool, **options: 
 @main.command()
 @click.argument("source")
 @base_option
+@lifting_option
 @format_option("table", "json")
 def inspect(source: str, base: str | None, output_format: str) -> None:
     """List the tensors in SOURCE, or the pairs if it is a LoRA adapter.

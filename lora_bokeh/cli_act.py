@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from lora_bokeh.cli_errors import bad_input
-from lora_bokeh.cli_options import rank_option
+from lora_bokeh.cli_options import lifting_option, rank_option
 from lora_bokeh.forms import DTYPES, FORMATS
 
 PRINTED = ("table", "json")
@@ -41,7 +41,7 @@ def writing(command: Callable) -> Callable:
     """Give a command the options of one that writes an adapter."""
     for option in reversed(OPTIONS):
         command = option(command)
-    return command
+    return lifting_option(command)
 
 
 @click.command()

@@ -10,6 +10,8 @@ from typing import Any, NoReturn
 
 import click
 
+from lora_bokeh.formats.text import printable
+
 BAD_INPUT, INTERRUPTED = 2, 130  # the second is what shells report after SIGINT
 
 
@@ -62,8 +64,7 @@ def _allow_any_text() -> None:
 
 def _fail(error: click.ClickException) -> NoReturn:
     """Print the error on one line, with nothing in it a terminal would obey, and exit."""
-    text = " ".join(error.format_message().splitlines())
-    text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+    text = printable(" ".join(error.format_message().splitlines()))
     context = getattr(error, "ctx", None)
     hint = f" See '{context.command_path} --help'." if context else ""
     click.echo(f"lora-bokeh: {text}{hint}", err=True)

@@ -120,7 +120,7 @@ def pairs_table(source: str, found: Source, summaries: Sequence[PairSummary]) ->
     )
     for e, ranks, stable in summaries:
         table.add_row(
-            cli_output.printable(str(e.name)),
+            str(e.name),
             f"{e.shape[0]} × {e.shape[1]}",
             str(e.rank),
             f"{e.scale:.6g}",
@@ -129,9 +129,8 @@ def pairs_table(source: str, found: Source, summaries: Sequence[PairSummary]) ->
             *map(str, ranks),
             f"{stable:.2f}",
         )
-    title = f"{cli_output.printable(source)}: {count(len(summaries), 'LoRA pair')} ({found.format})"
-    notes = map(cli_output.printable, found.notes)
-    return cli_output.rendered(title, table, _need(summaries), *notes)
+    title = f"{source}: {count(len(summaries), 'LoRA pair')} ({found.format})"
+    return cli_output.rendered(title, table, _need(summaries), *found.notes)
 
 
 def _need(summaries: Sequence[PairSummary]) -> str:

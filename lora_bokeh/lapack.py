@@ -18,7 +18,8 @@ class FullSVD:
     w : ndarray of shape (m, n)
         The checked matrix.
     vectors : bool
-        Whether the vectors will be wanted: they cost several times the values.
+        Whether the vectors will be wanted: they cost several times the values. If they are wanted
+        all the same, they take a second SVD.
     """
 
     method = "lapack"
@@ -43,6 +44,8 @@ class FullSVD:
 
     def factors(self, k: int) -> tuple[np.ndarray, np.ndarray]:
         """Return U (m, k) and Vh (k, n)."""
+        if not self._U.size:
+            self._U, _, self._Vh = svd_factors(self._w)
         return self._U[:, :k], self._Vh[:k]
 
     def tail_norm(self, k: int, norm: float) -> float:

@@ -17,26 +17,33 @@ import numpy as np
 
 from lora_bokeh.formats import difference as differences
 from lora_bokeh.formats import plain
+from lora_bokeh.formats.limits import UNLIMITED, Limits, limited, limits
 from lora_bokeh.formats.opening import READERS, open_container
 from lora_bokeh.formats.places import places
 from lora_bokeh.formats.registry import understood
 from lora_bokeh.formats.source import Entry, Source
 from lora_bokeh.formats.stored import SourceError, Stored, TensorInfo
 from lora_bokeh.formats.text import listing
+from lora_bokeh.formats.unpacking import unpacked
 from lora_bokeh.lora import LowRank
 
 __all__ = [
     "READERS",
+    "UNLIMITED",
     "Entry",
+    "Limits",
     "Source",
     "SourceError",
     "Stored",
     "TensorInfo",
     "difference",
+    "limited",
+    "limits",
     "list_tensors",
     "load",
     "open_source",
     "open_tensor",
+    "open_unpacked",
     "select",
 ]
 
@@ -66,6 +73,24 @@ def open_source(path: FilePath) -> Source:
         A ValueError which says in one sentence what is wrong with the file.
     """
     return _placed(understood(open_container(Path(path))))
+
+
+def open_unpacked(path: FilePath, folder: Path) -> Source:
+    """Return what :func:`open_source` does, every array of it to be read in place.
+
+    Parameters
+    ----------
+    path : str or path
+        As for :func:`open_source`.
+    folder : Path
+        Where arrays go that the file holds packed or as text.
+
+    Raises
+    ------
+    SourceError
+        As :func:`open_source` does, or an array cannot be read.
+    """
+    return _placed(understood(unpacked(open_container(Path(path)), folder)))
 
 
 def difference(

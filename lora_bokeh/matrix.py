@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterator
-from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
 
-from lora_bokeh.crew import PARTS, WORTH, crew, in_parts
+from lora_bokeh.crew import PARTS, WORTH, Crew, in_parts
 
 PANEL_BYTES = 2 << 20  # of one panel after the upcast: a few panels fit in the last-level cache
 REAL_KINDS = "biuf"
@@ -113,17 +112,21 @@ def frobenius_norm(a: np.ndarray) -> float:
 
 def _sum_of_squares(a: np.ndarray, exponent: int = 0) -> float:
     """Return Σ (a_ij·2^-exponent)², on every core if the matrix is large."""
-    sums = np.zeros(PARTS)
+    sums, crew = np.zeros(PARTS), Crew()
 
     def work(part: int, rows: slice) -> None:
         with np.errstate(over="ignore", under="ignore", invalid="ignore"):
             for _, panel in panels(a[rows], np.float64):
+                if crew.left:
+                    return
                 x = np.ldexp(panel, -exponent) if exponent else panel
                 # Row by row: for all of it BLAS takes more threads, which then wait busily.
                 sums[part] += np.vecdot(x, x).sum()
 
-    with crew() if a.size > WORTH else nullcontext():
-        in_parts(work, len(a), 1, a.size)
+    def parts() -> int:
+        return in_parts(work, len(a), 1, a.size)
+
+    crew.run(parts) if a.size > WORTH else parts()
     return float(sums.sum())
 
 

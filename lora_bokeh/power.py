@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 
-from lora_bokeh.crew import crew
 from lora_bokeh.forecast import Forecast
 from lora_bokeh.gram_krylov import GramKrylov, Unresolved
 from lora_bokeh.krylov import BLOCK, BlockKrylov, Ritz
@@ -68,18 +67,16 @@ class PowerSVD:
 
     def advance(self, k: int) -> None:
         """Sweep until the next look is due, then look."""
-        with crew():
-            try:
-                while self._krylov.size < self._next_look:
-                    self._krylov.sweep()
-                self._look(k)
-            except Unresolved:
-                self._start_over()
+        try:
+            while self._krylov.size < self._next_look:
+                self._krylov.sweep()
+            self._look(k)
+        except Unresolved:
+            self._start_over()
 
     def factors(self, k: int) -> tuple[np.ndarray, np.ndarray]:
         """Return U (m, k) and Vh (k, n)."""
-        with crew():
-            left, right = self._factors(k)
+        left, right = self._factors(k)
         return (right.T, left) if self._operator.transposed else (left.T, right)
 
     def tail_norm(self, k: int, norm: float) -> float:
@@ -91,7 +88,8 @@ class PowerSVD:
             return norm * rest**0.5
         left, right = self._factors(k)
         exponent = self._operator.exponent
-        scaled = self._operator.distance(left, np.ldexp(self.values[:k], -exponent), right)
+        s = np.ldexp(self.values[:k], -exponent)
+        scaled = self._operator.unstoppable.distance(left, s, right)
         return float(np.ldexp(scaled, exponent))
 
     def _factors(self, k: int) -> tuple[np.ndarray, np.ndarray]:

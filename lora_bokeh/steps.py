@@ -10,10 +10,12 @@ converged values, and, for what it has, ``factors(k)`` and ``tail_norm(k, norm)`
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
+from lora_bokeh.crew import Crew
 from lora_bokeh.factored import FactoredSVD
 from lora_bokeh.lapack import FullSVD
 from lora_bokeh.lora import LowRank
@@ -22,6 +24,8 @@ from lora_bokeh.options import Method, Options, Stop, check_options
 
 if TYPE_CHECKING:
     from lora_bokeh.power import PowerSVD
+
+T = TypeVar("T")
 
 COMPLETE_UP_TO = 1024  # min(m, n) up to which every rank is computed unless asked otherwise
 DEFAULT_RANK = 64  # how many leading values beyond that
@@ -43,22 +47,14 @@ class _Waiting:
     converged = n_sweeps = 0
     values = bounds = np.zeros(0)
 
-    def __init__(self, shape: tuple[int, int], start: Callable[[], PowerSVD]) -> None:
-        self._shape = shape
+    def __init__(self, start: Callable[[], PowerSVD]) -> None:
         self.start = start
-
-    def factors(self, _k: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return no vectors yet."""
-        m, n = self._shape
-        return np.zeros((m, 0)), np.zeros((0, n))
-
-    def tail_norm(self, _k: int, norm: float) -> float:
-        """Return ‖W‖_F: nothing is known yet."""
-        return norm
 
 
 class SVDSteps(Iterator[Step]):
     """An iterator over σ₁, σ₂, …, which can be stopped, looked into, and continued further.
+
+    Ctrl-C stops it too, and what is asked for next goes on from there.
 
     Attributes
     ----------
@@ -85,14 +81,18 @@ class SVDSteps(Iterator[Step]):
         self.max_rank = _resolve_rank(max_rank, self._matrix)
         self.rank = 0
         self.stopped = False
+        self._crew = Crew()
+        self._broken = ""  # by what, if the state of the engine may be half of one step
         self._engine = self._choose_engine()
 
     def __next__(self) -> Step:
         """Return the next value, computing as long as it takes."""
         while self.rank < self.max_rank:
             if self.rank < self._engine.converged:
-                i, self.rank = self.rank, self.rank + 1
-                return Step(self.rank, float(self.values[i]), float(self.error_bound[i]))
+                i = self.rank
+                step = Step(i + 1, float(self.values[i]), float(self.error_bound[i]))
+                self.rank = step.rank
+                return step
             if not self._advance():
                 break
         raise StopIteration
@@ -118,8 +118,10 @@ class SVDSteps(Iterator[Step]):
     @property
     def tail_norm(self) -> float:
         """‖W − W_k‖_F, what the k values known so far leave of the matrix."""
-        everything = self._known == min(self.shape)
-        return 0.0 if everything else self._engine.tail_norm(self._known, self.frobenius_norm)
+        k, norm = self._known, self.frobenius_norm
+        if isinstance(self._engine, _Waiting) or k in {0, min(self.shape)}:
+            return norm if k == 0 else 0.0
+        return self._apart(partial(self._engine.tail_norm, k, norm))
 
     @property
     def n_sweeps(self) -> int:
@@ -133,8 +135,10 @@ class SVDSteps(Iterator[Step]):
 
     def factors(self) -> tuple[np.ndarray, np.ndarray]:
         """Return U (m, k) and Vh (k, n) for :attr:`values`, in the working precision."""
-        U, Vh = self._engine.factors(self._known)
-        dtype = compute_dtype(self.dtype)
+        dtype, (m, n) = compute_dtype(self.dtype), self.shape
+        if isinstance(self._engine, _Waiting) or not self._known:
+            return np.zeros((m, 0), dtype), np.zeros((0, n), dtype)
+        U, Vh = self._apart(partial(self._engine.factors, self._known))
         return U.astype(dtype, copy=False), Vh.astype(dtype, copy=False)
 
     def extend(self, max_rank: int) -> None:
@@ -155,19 +159,46 @@ class SVDSteps(Iterator[Step]):
 
     def _advance(self) -> bool:
         """Let the engine work a little; return False if it was stopped."""
+        if self._broken:
+            raise RuntimeError(
+                f"the iteration was broken off by {self._broken} and cannot go on; begin a new one"
+            )
+        self.stopped = self._asked_to_stop()
+        if not self.stopped and self._flat():
+            full = FullSVD(self._dense(), self._options.vectors)
+            full.advance(self.max_rank)
+            self._engine = full  # what was known before is kept until all is known
+        elif not self.stopped:
+            if self.method == "power":
+                _load_compiler()
+            self.stopped = self._apart(self._work)
+        return not self.stopped
+
+    def _work(self) -> bool:
+        """Let the engine work a little; return whether it was stopped, its state as it was then."""
+        if isinstance(self._engine, _Waiting):
+            self._engine = self._engine.start()
         try:
-            self.stopped = self._options.stop is not None and self._options.stop()
-            if not self.stopped:
-                if isinstance(self._engine, _Waiting):
-                    self._engine = self._engine.start()
-                self._engine.advance(self.max_rank)
+            self._engine.advance(self.max_rank)
         except InterruptedError:
-            self.stopped = True
-        if self.stopped:
-            return False
-        if self._flat():
-            self._engine = FullSVD(self._dense(), self._options.vectors)
-        return True
+            return True
+        except BaseException as error:
+            self._broken = type(error).__name__
+            raise
+        return False
+
+    def _apart(self, work: Callable[[], T]) -> T:
+        """Return ``work()``: in threads of its own where an interrupt would leave half of a step.
+
+        The other engines compute all at one stroke, and begin again if they are interrupted.
+        """
+        return self._crew.run(work) if self.method == "power" else work()
+
+    def _asked_to_stop(self) -> bool:
+        return self._options.stop is not None and self._options.stop()
+
+    def _unwanted(self) -> bool:
+        return self._crew.left or self._asked_to_stop()
 
     def _flat(self) -> bool:
         """Whether the spectrum is so flat that the full SVD is the faster way from here."""
@@ -182,15 +213,26 @@ class SVDSteps(Iterator[Step]):
         small = p <= COMPLETE_UP_TO or self.max_rank > POWER_SHARE * p
         if self._options.method == "lapack" or (self._options.method == "auto" and small):
             return FullSVD(self._dense(), self._options.vectors)
-        return _Waiting(self.shape, self._start_power)
+        return _Waiting(self._start_power)
 
     def _start_power(self) -> PowerSVD:
-        from lora_bokeh.power import PowerSVD  # numba is imported only where it is needed
+        from lora_bokeh.power import PowerSVD
 
-        return PowerSVD(self._dense(), self.frobenius_norm, self._options)
+        options = self._options._replace(stop=self._unwanted)
+        return PowerSVD(self._dense(), self.frobenius_norm, options)
 
     def _dense(self) -> np.ndarray:
         return self._matrix.todense() if isinstance(self._matrix, LowRank) else self._matrix
+
+
+def _load_compiler() -> None:
+    """Import numba, which only the power engine needs, and the BLAS that it takes from SciPy.
+
+    BLAS counts the cores of the thread that loads it: it must not be one that keeps to some.
+    """
+    from scipy.linalg import cython_blas  # noqa: F401
+
+    import lora_bokeh.power  # noqa: F401
 
 
 def svd_steps(  # noqa: PLR0913 - all but two are by keyword
@@ -205,7 +247,8 @@ def svd_steps(  # noqa: PLR0913 - all but two are by keyword
 ) -> SVDSteps:
     """Start an iteration over the leading singular values of a matrix, largest first.
 
-    It works only while the next value is asked for, and leaves no thread behind.
+    It works only while the next value is asked for, and leaves no thread behind. After Ctrl-C (any
+    signal whose handler raises) it goes on from where it stood, if it is asked to.
 
     Parameters
     ----------
@@ -213,7 +256,8 @@ def svd_steps(  # noqa: PLR0913 - all but two are by keyword
         As in :func:`lora_bokeh.spectrum.spectrum`.
     stop : threading.Event or callable, optional
         When it is set, or returns True, the iteration ends, within 100 ms if the power engine is
-        at work (a LAPACK call is not interrupted). It can be taken up again after a clear.
+        at work (a LAPACK call is not interrupted). It can be taken up again after a clear. A
+        callable is asked from another thread too.
     vectors : bool, default False
         Whether :meth:`SVDSteps.factors` will be called: more accurate vectors take more sweeps.
 

@@ -9,7 +9,7 @@ import pytest
 from threadpoolctl import threadpool_info
 
 from lora_bokeh import truncated_svd
-from lora_bokeh.crew import PARTS, WORTH, crew, in_parts
+from lora_bokeh.crew import PARTS, WORTH, Crew, in_parts
 from lora_bokeh.products import across, down, gram
 
 
@@ -23,8 +23,7 @@ def blas_threads() -> list[int]:
 @pytest.mark.parametrize("multiplications", [0, 10**9])
 def test_every_row_is_in_one_part_which_begins_at_a_tile(rows, multiplications):
     seen = {}
-    with crew():
-        count = in_parts(seen.__setitem__, rows, 4, multiplications)
+    count = Crew().run(lambda: in_parts(seen.__setitem__, rows, 4, multiplications))
     slices = [seen[part] for part in sorted(seen)]
     assert len(slices) == count <= PARTS
     assert [row for rows in slices for row in range(rows.start, rows.stop)] == list(range(rows))
@@ -37,8 +36,7 @@ def test_alone_or_with_help_the_same_bits():
     M, X, Y = (rng.standard_normal(shape).astype(np.float32) for shape in shapes)
     assert M.size * len(X) > WORTH
     alone = [across(M, X), down(M, Y), *gram(M, X)]
-    with crew():
-        helped = [across(M, X), down(M, Y), *gram(M, X)]
+    helped = Crew().run(lambda: [across(M, X), down(M, Y), *gram(M, X)])
     for one, other in zip(alone, helped, strict=True):
         np.testing.assert_array_equal(one, other)
 
@@ -49,14 +47,14 @@ def test_alone_or_with_help_the_same_bits():
 )
 def test_helpers_keep_to_cores_of_their_own_while_they_help():
     before = os.sched_getaffinity(0)
-    cores = {}
+    caller, cores, callers = threading.get_native_id(), {}, []
 
     def work(part, rows):
         cores[part] = os.sched_getaffinity(0)
+        callers.append(os.sched_getaffinity(caller))
 
-    with crew():
-        in_parts(work, 100, 4, 10**9)
-    assert os.sched_getaffinity(0) == before
+    Crew().run(lambda: in_parts(work, 100, 4, 10**9))
+    assert all(each == before for each in (*callers, os.sched_getaffinity(0)))
     assert set.union(*cores.values()) <= before
     assert all(cores[0].isdisjoint(cores[part]) for part in range(1, PARTS))
 
@@ -71,8 +69,7 @@ def test_where_cores_are_few_all_share_them():
 
     os.sched_setaffinity(0, {min(before)})
     try:
-        with crew():
-            in_parts(work, 100, 4, 10**9)
+        Crew().run(lambda: in_parts(work, 100, 4, 10**9))
         assert all(each == {min(before)} for each in cores.values())
         assert os.sched_getaffinity(0) == {min(before)}
     finally:
@@ -83,8 +80,8 @@ def test_a_failure_in_a_part_is_raised():
     def work(part, rows):
         raise MemoryError(f"part {part}")
 
-    with crew(), pytest.raises(MemoryError):
-        in_parts(work, 100, 4, 10**9)
+    with pytest.raises(MemoryError):
+        Crew().run(lambda: in_parts(work, 100, 4, 10**9))
 
 
 def test_blas_has_its_threads_again_when_the_last_is_done():
@@ -94,21 +91,22 @@ def test_blas_has_its_threads_again_when_the_last_is_done():
     first_in, second_in, first_out = (threading.Event() for _ in range(3))
 
     def first():
-        with crew(), crew():
-            first_in.set()
-            assert blas_threads() == [1] * len(before)
-            second_in.wait(60)
-        first_out.set()
+        first_in.set()
+        assert blas_threads() == [1] * len(before)
+        second_in.wait(60)
 
     def second():
-        first_in.wait(60)
-        with crew():
-            second_in.set()
-            first_out.wait(60)
+        second_in.set()
+        first_out.wait(60)
+        assert blas_threads() == [1] * len(before)
 
     with ThreadPoolExecutor(2) as pool:
-        for work in [pool.submit(first), pool.submit(second)]:
-            work.result()
+        one = pool.submit(Crew().run, lambda: Crew().run(first))
+        first_in.wait(60)
+        other = pool.submit(Crew().run, second)
+        one.result()
+        first_out.set()
+        other.result()
     assert blas_threads() == before
     truncated_svd(W, 10, method="power")
     assert blas_threads() == before

@@ -8,6 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from lora_bokeh.formats.text import printable
+
+MOST_CHARACTERS = 2000  # of a sentence that names tensors
+
 
 class SourceError(ValueError):
     """A file that cannot be read as a matrix: which one and why, in one sentence.
@@ -21,7 +25,8 @@ class SourceError(ValueError):
     """
 
     def __init__(self, path: Path, reason: str) -> None:
-        super().__init__(f"{path}: {reason}")
+        text = printable(f"{path}: {reason}")
+        super().__init__(text if len(text) <= MOST_CHARACTERS else f"{text[:MOST_CHARACTERS]} …")
         self.reason = reason
 
 
