@@ -98,6 +98,7 @@ def difference(
     tuned: FilePath | Source,
     include: differences.Patterns = None,
     exclude: differences.Patterns = None,
+    names: differences.Names = differences.BY_ENDING,
 ) -> Source:
     """Return the source of tuned − base, its tensors matched by name.
 
@@ -107,6 +108,9 @@ def difference(
         Two checkpoints: files, folders or sharded.
     include, exclude : str or sequence of str, optional
         Shell patterns of names: which tensors to compare, and which of these not. Default: all.
+    names : Names, optional
+        Beginnings of the tuned model's names that are others in the base, and whether less than
+        half of the tuned model is enough. Default: names are the same, or their longest ending is.
 
     Returns
     -------
@@ -115,14 +119,15 @@ def difference(
         two tensors and subtracts in float32 (float64 where both are), and
         :meth:`Entry.rounding_error` tells the floor that storage in half precision leaves. What
         has no counterpart is in ``leftovers`` and ``notes``; ``tensors`` are the tuned ones.
+        Names are those of the base; ``coverage`` says how much of the tuned model was matched.
 
     Raises
     ------
     SourceError
-        One of them cannot be read, is an adapter, or nothing matches.
+        One of them cannot be read, is an adapter, or less than half of the tuned model matches.
     """
     first, second = (s if isinstance(s, Source) else open_source(s) for s in (base, tuned))
-    return _placed(differences.difference(first, second, include, exclude))
+    return _placed(differences.difference(first, second, include, exclude, names))
 
 
 def load(source: FilePath, tensor: str | None = None) -> np.ndarray | LowRank:
