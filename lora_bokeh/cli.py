@@ -19,7 +19,7 @@ from lora_bokeh.cli_errors import OneLineGroup, bad_input
 from lora_bokeh.cli_figure import figure
 from lora_bokeh.cli_lesson import lesson
 from lora_bokeh.cli_options import (
-    base_option,
+    base_options,
     format_option,
     lifting_option,
     max_rank_option,
@@ -56,7 +56,7 @@ def main(context: click.Context) -> None:
 @main.command()
 @click.argument("source", required=False)
 @tensor_option
-@base_option
+@base_options
 @lifting_option
 @serving_options
 @uploading_options
@@ -70,9 +70,9 @@ def serve(source: str | None, tensor: str | None, base: str | None, **options: A
     then has an option, and docs/deploy.md says what to set.
     """
     with bad_input(source):
-        from lora_bokeh.cli_view import views
+        from lora_bokeh.cli_view import names_of, views
 
-        made = views(source, tensor, base, every=False)
+        made = views(source, tensor, base, every=False, names=names_of(options))
     with bad_input():
         from lora_bokeh.cli_hosting import serve_to, with_uploads
 
@@ -84,7 +84,7 @@ def serve(source: str | None, tensor: str | None, base: str | None, **options: A
 @click.argument("source", required=False)
 @output_option("PAGE.html", "The file to write.", required=True)
 @tensor_option
-@base_option
+@base_options
 @lifting_option
 @rank_option("The rank the page opens with.")
 @metric_option("The norm of the residual the page opens with.")
@@ -110,7 +110,7 @@ def export(source: str | None, output: Path, rank: int | None, **options: Any) -
 @main.command()
 @click.argument("source")
 @pattern_option
-@base_option
+@base_options
 @max_rank_option
 @format_option("table", "json", "csv")
 @lifting_option
@@ -142,10 +142,10 @@ def curve(source: str, output_format: str, every: bool, rules: bool, **options: 
 
 @main.command()
 @click.argument("source")
-@base_option
+@base_options
 @lifting_option
 @format_option("table", "json")
-def inspect(source: str, base: str | None, output_format: str) -> None:
+def inspect(source: str, **options: Any) -> None:
     """List the tensors in SOURCE, or the pairs if it is a LoRA adapter.
 
     Of a tensor: its shape, dtype and bytes, the parameters that training all of it would take, and
@@ -158,7 +158,7 @@ def inspect(source: str, base: str | None, output_format: str) -> None:
     from lora_bokeh.cli_look import inspected
 
     with bad_input(source):
-        text = inspected(source, base, output_format)
+        text = inspected(source, **options)
     click.echo(text)
 
 

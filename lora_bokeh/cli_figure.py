@@ -9,7 +9,7 @@ import click
 
 from lora_bokeh.cli_errors import bad_input
 from lora_bokeh.cli_options import (
-    base_option,
+    base_options,
     lifting_option,
     max_rank_option,
     metric_option,
@@ -26,7 +26,7 @@ ENDINGS = (".svg", ".pdf", ".png")
 @click.argument("source", required=False)
 @output_option("FIGURE.svg|pdf|png", "The file to write; its ending says what.", required=True)
 @tensor_option
-@base_option
+@base_options
 @lifting_option
 @click.option(
     "--figure",

@@ -152,6 +152,13 @@ def as_object(what: str, output: Path | None, result: Result) -> str:
                 "nbytes_before": result.before.nbytes,
                 "nbytes": result.nbytes,
             },
+            **_coverage(result),
             "notes": list(result.before.notes),
         }
     )
+
+
+def _coverage(result: Result) -> dict[str, Any]:
+    """Return how much of the tuned model is in the adapter, of a difference."""
+    coverage = result.before.source.coverage
+    return {"coverage": coverage._asdict()} if coverage else {}

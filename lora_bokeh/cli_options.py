@@ -26,12 +26,33 @@ base_option = click.option(
     metavar="BASE",
     help="Another checkpoint: look at SOURCE − BASE, tensors matched by name.",
 )
+map_option = click.option(
+    "--map",
+    "maps",
+    multiple=True,
+    metavar="OLD=NEW",
+    help="Names that begin with OLD in the tuned model begin with NEW in the base; repeatable.",
+)
+partial_option = click.option(
+    "--partial", is_flag=True, help="Go on where less than half of the tuned model matches."
+)
 max_rank_option = click.option(
     "--max-rank",
     type=int,
     metavar="K",
     help="Compute the K leading singular values. Default: all up to 1024, else 64.",
 )
+
+
+def name_options(command: Callable) -> Callable:
+    """Give a command the options of how the names of two checkpoints are matched."""
+    return map_option(partial_option(command))
+
+
+def base_options(command: Callable) -> Callable:
+    """Give a command the base of a difference, and how its names are matched."""
+    return base_option(name_options(command))
+
 
 PORT = click.option("--port", default=5006, show_default=True, help="0 picks a free port.")
 ADDRESS = click.option(

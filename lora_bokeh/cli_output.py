@@ -137,9 +137,11 @@ def _spread(last: int) -> np.ndarray:
     return np.unique(np.geomspace(1, last, TABLE_ROWS).round().astype(int))
 
 
-def inspect_json(source: str, tensors: Sequence[TensorInfo]) -> str:
-    """Return one JSON object with an entry for each tensor."""
-    return as_json({"source": source, "tensors": [tensor_object(t) for t in tensors]})
+def inspect_json(source: str, tensors: Sequence[TensorInfo], notes: Sequence[str] = ()) -> str:
+    """Return one JSON object with an entry for each tensor, and the notes if there are any."""
+    objects = [tensor_object(t) for t in tensors]
+    said = {"notes": list(notes)} if notes else {}
+    return as_json({"source": source, "tensors": objects, **said})
 
 
 def tensor_object(tensor: TensorInfo) -> dict[str, Any]:

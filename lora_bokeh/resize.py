@@ -8,8 +8,8 @@ from typing import NamedTuple
 from lora_bokeh.assembling import assemble, decompose_all, usual_dtype
 from lora_bokeh.beside import carried_over, with_company
 from lora_bokeh.cutting import Decomposed
+from lora_bokeh.formats.factor_keys import ADAPTER_MARK
 from lora_bokeh.formats.new_pair import NewPair
-from lora_bokeh.formats.pairing import ADAPTER_MARK
 from lora_bokeh.formats.source import Entry, Source
 from lora_bokeh.formats.stored import SourceError
 from lora_bokeh.formats.text import listing

@@ -14,7 +14,7 @@ import lora_bokeh
 PACKAGE = Path(lora_bokeh.__file__).parent
 LAYERS = {
     "L0": [
-        *("_kernels", "_fetch", "_products", "crew"),
+        *("_kernels", "_fetch", "_products", "crew", "arrays"),
         "lora",
         "matrix",
         "rounding",
@@ -32,6 +32,7 @@ LAYERS = {
             "small",
             "basis",
             "krylov",
+            "enclosure",
             "gram_krylov",
             "factored",
             "options",
@@ -77,7 +78,7 @@ LAYERS = {
         *("guard", "pacing", "headers", "server"),
     ],
     "L4": [
-        *("cli_options", "cli_output", "cli_errors", "cli_progress", "cli_look", "cli_job"),
+        *("cli_options", "cli_output", "cli_errors", "cli_progress", "cli_source", "cli_look", "cli_job"),
         *("cli_act", "cli", "cli_hosting"),
         "cli_view",
         *("cli_budget_output", "cli_budget", "cli_train", "cli_trained", "cli_lesson"),

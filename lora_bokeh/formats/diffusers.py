@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from lora_bokeh.formats import pairing
+from lora_bokeh.formats import factor_keys, pairing
 from lora_bokeh.formats.config import LoraConfig
 from lora_bokeh.formats.jsons import parse_object
 from lora_bokeh.formats.source import Source
@@ -31,7 +31,7 @@ PATTERNS = (
 
 def read(container: Container) -> Source | None:
     """Return the adapter; None if the keys are not those of diffusers."""
-    keys = pairing.gather(container, PATTERNS)
+    keys = factor_keys.gather(container, PATTERNS)
     if not keys.modules:
         return None
     config = _config(container)
@@ -58,7 +58,7 @@ def _config(container: Container) -> dict[str, Any]:
 
 
 def _scaling(
-    container: Container, config: Mapping[str, Any], name: str, parts: pairing.Parts
+    container: Container, config: Mapping[str, Any], name: str, parts: factor_keys.Parts
 ) -> Callable[[int], pairing.Scaling]:
     """Return the rule for a module: its own alpha, else the configuration of its component."""
     component, _, module = name.partition(".")

@@ -13,8 +13,9 @@ import numpy as np
 
 from lora_bokeh.formats import pairing
 from lora_bokeh.formats.derived import piece, with_tensors
+from lora_bokeh.formats.factor_keys import Parts
 from lora_bokeh.formats.module_names import live_name
-from lora_bokeh.formats.pairing import Pairs, Parts, Scaling
+from lora_bokeh.formats.pairing import Pairs, Scaling
 from lora_bokeh.formats.stored import Container, Stored
 
 BASE_LAYER = ".base_layer"  # one more for each further parameter of the same module

@@ -6,7 +6,7 @@ between them. The scale is ``.alpha``/r. Source: kohya-ss/sd-scripts ``networks/
 
 from __future__ import annotations
 
-from lora_bokeh.formats import pairing
+from lora_bokeh.formats import factor_keys, pairing
 from lora_bokeh.formats.source import Source
 from lora_bokeh.formats.stored import Container
 
@@ -20,7 +20,7 @@ PATTERNS = (  # an underscore before lora_ is what some converters make of the d
 
 def read(container: Container) -> Source | None:
     """Return the adapter; None if the keys are not kohya's."""
-    keys = pairing.gather(container, PATTERNS)
+    keys = factor_keys.gather(container, PATTERNS)
     if not keys.modules:
         return None
     return pairing.adapter(

@@ -12,7 +12,7 @@ from functools import partial
 from operator import itemgetter
 from typing import Any
 
-from lora_bokeh.formats import pairing
+from lora_bokeh.formats import factor_keys, pairing
 from lora_bokeh.formats.adapter_config import AdapterConfig, config_of
 from lora_bokeh.formats.config import number
 from lora_bokeh.formats.derived import piece, turned, with_tensors
@@ -26,7 +26,7 @@ PATTERNS = (("A", r"(.+)\.lora_a"), ("B", r"(.+)\.lora_b"))
 
 def read(container: Container) -> Source | None:
     """Return the adapter; None if the keys are not MLX's."""
-    keys = pairing.gather(container, PATTERNS)
+    keys = factor_keys.gather(container, PATTERNS)
     if not keys.modules:
         return None
     config = config_of(container)
@@ -59,7 +59,7 @@ def _unknown(modules: Mapping[str, Any]) -> Finding:
 
 
 def _pairs(
-    container: Container, modules: Mapping[str, pairing.Parts], scaling: Any
+    container: Container, modules: Mapping[str, factor_keys.Parts], scaling: Any
 ) -> pairing.Pairs:
     dims = {name: len(container.named[parts["A"]].info.shape) for name, parts in modules.items()}
     linear = {name: parts for name, parts in modules.items() if dims[name] != 3}
@@ -73,11 +73,11 @@ def _pairs(
     return pairs
 
 
-def _pair(whole: Container, scaling: Any, name: str, parts: pairing.Parts) -> Any:
+def _pair(whole: Container, scaling: Any, name: str, parts: factor_keys.Parts) -> Any:
     return pairing.pair(whole, name, parts, scaling=scaling)
 
 
-def _experts(container: Container, name: str, parts: pairing.Parts, scaling: Any) -> Pairs:
+def _experts(container: Container, name: str, parts: factor_keys.Parts, scaling: Any) -> Pairs:
     A, B = (container.named[parts[part]] for part in "AB")
     slices = {
         f"{name}.{e}": {

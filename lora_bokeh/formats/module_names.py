@@ -16,14 +16,19 @@ from lora_bokeh.formats.adapter_config import PREFIX
 INSIDE = ("_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
 WRAPPED = re.compile(rf"(?:(?<=^)|(?<=\.))(?:{'|'.join(INSIDE)})\.")
 PARALLEL = "module."
+ANY_WRAPPER = re.compile(rf"^(?:module\.)+|{WRAPPED.pattern}|(?<=\.)base_layer\.")
 
 
 def unwrapped(name: str) -> str:
     """Return the name of a tensor of a checkpoint without wrappers."""
-    name = WRAPPED.sub("", name)
-    while name.startswith(PARALLEL):
-        name = name.removeprefix(PARALLEL)
+    while (shorter := ANY_WRAPPER.sub("", name)) != name:
+        name = shorter
     return name
+
+
+def wrappers(name: str) -> list[str]:
+    """Return the wrappers in a name, each once."""
+    return list(dict.fromkeys(ANY_WRAPPER.findall(name)))
 
 
 def live_name(key: str) -> tuple[str, str]:

@@ -10,7 +10,7 @@ import re
 from functools import partial
 from typing import NamedTuple
 
-from lora_bokeh.formats import pairing
+from lora_bokeh.formats import factor_keys, pairing
 from lora_bokeh.formats.adapter_config import config_of
 from lora_bokeh.formats.config import LoraConfig
 from lora_bokeh.formats.source import Finding, Source
@@ -67,7 +67,7 @@ def read(container: Container) -> Source | None:
 
 
 def _source(container: Container, layout: Layout) -> Source:
-    keys = pairing.gather(container, layout.rows)
+    keys = factor_keys.gather(container, layout.rows)
     config = config_of(container)
     if config is None or config.of_mlx or "lora_alpha" not in config.values:
         unknown = (_unknown(keys),) if layout.scaled else ()
@@ -92,7 +92,7 @@ def _source(container: Container, layout: Layout) -> Source:
     )
 
 
-def _unknown(keys: pairing.Keys) -> Finding:
+def _unknown(keys: factor_keys.Keys) -> Finding:
     said = "neither alpha nor a configuration is stored, so that the scale is unknown: it is 1 here"
     return Finding("scale unknown", tuple(keys.modules), said)
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
-from lora_bokeh.formats import kasa, pairing, peft_updates
+from lora_bokeh.formats import factor_keys, kasa, pairing, peft_updates
 from lora_bokeh.formats.adapter_config import CONFIG, PREFIX, AdapterConfig, config_of
 from lora_bokeh.formats.config import LoraConfig
 from lora_bokeh.formats.experts import expert_pairs
@@ -64,16 +64,18 @@ def read(container: Container) -> Source | None:
 class Gathered(NamedTuple):
     """The keys of a file, sorted: linear modules and embeddings."""
 
-    linear: pairing.Keys
-    embeddings: pairing.Keys
+    linear: factor_keys.Keys
+    embeddings: factor_keys.Keys
 
     @classmethod
     def of(cls, container: Container) -> Gathered:
         """Sort the keys."""
-        return cls(pairing.gather(container, PATTERNS), pairing.gather(container, EMBEDDINGS))
+        return cls(
+            factor_keys.gather(container, PATTERNS), factor_keys.gather(container, EMBEDDINGS)
+        )
 
     @property
-    def modules(self) -> dict[str, pairing.Parts]:
+    def modules(self) -> dict[str, factor_keys.Parts]:
         """Both kinds of modules."""
         return {**self.linear.modules, **self.embeddings.modules}
 
@@ -125,17 +127,17 @@ class Gathered(NamedTuple):
 
 def _modules(keys: Gathered) -> list[str]:
     """Return the modules' names as their keys have them, without an adapter's name."""
-    return [name.rpartition(pairing.ADAPTER_MARK)[2] for name in keys.modules]
+    return [name.rpartition(factor_keys.ADAPTER_MARK)[2] for name in keys.modules]
 
 
 def _entry(
     container: Container,
     scaling: Callable[[str, int], Scaling],
     key: str,
-    parts: pairing.Parts,
+    parts: factor_keys.Parts,
     **how: bool,
 ) -> Entry:
-    adapter, mark, own = key.rpartition(pairing.ADAPTER_MARK)
+    adapter, mark, own = key.rpartition(factor_keys.ADAPTER_MARK)
     module = live_name(SAVED.sub("", own))[0]
     entry = pairing.pair(
         container, adapter + mark + module, parts, scaling=partial(scaling, module), **how
@@ -144,7 +146,7 @@ def _entry(
     return entry.with_keys(*entry.keys, *filter(None, (diagonal,)))
 
 
-def _copies(modules: Mapping[str, pairing.Parts]) -> list[str]:
+def _copies(modules: Mapping[str, factor_keys.Parts]) -> list[str]:
     """Return the modules of which another copy counts, or none does."""
     return [
         name

@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from lora_bokeh.formats.name_matching import Coverage
 from lora_bokeh.formats.stored import Stored
 from lora_bokeh.lora import LowRank
 from lora_bokeh.rounding import RoundingError
@@ -71,6 +72,8 @@ class Entry:
     module : str
         What it is within its layer, like "q_proj": the shortest end of the name that tells the
         source's modules apart.
+    quantised : str
+        How it, or one side of a difference, was quantised; empty if it was not.
     """
 
     name: str | None
@@ -88,6 +91,7 @@ class Entry:
     embedding: bool = False
     layer: int | None = None
     module: str = ""
+    quantised: str = ""
     rounding: Callable[[], RoundingError] | None = field(default=None, repr=False)
 
     def read(self) -> LowRank | np.ndarray:
@@ -140,6 +144,8 @@ class Source:
         Of a difference what it starts from.
     findings : tuple of Finding
         The health report: what is not as it should be. Each is in ``notes``, too.
+    coverage : Coverage or None
+        Of a difference how much of the tuned model is in it.
     """
 
     path: Path
@@ -151,6 +157,7 @@ class Source:
     tensors: Mapping[Any, Stored] = field(default_factory=dict, repr=False)
     base: Source | None = field(default=None, repr=False)
     findings: tuple[Finding, ...] = ()
+    coverage: Coverage | None = None
 
     @property
     def is_adapter(self) -> bool:

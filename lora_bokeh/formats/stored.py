@@ -52,10 +52,21 @@ class TensorInfo(NamedTuple):
 
 
 class Stored(NamedTuple):
-    """A tensor and the way to its entries: ``read()``, for tensors of at least one entry."""
+    """A tensor and the way to its entries.
+
+    Attributes
+    ----------
+    info : TensorInfo
+        What is known of it.
+    read : callable
+        Gives its entries, where there is at least one.
+    quantised : str
+        How it was quantised, if its entries are computed from codes; else empty.
+    """
 
     info: TensorInfo
     read: Callable[[], np.ndarray]
+    quantised: str = ""
 
 
 class Container(NamedTuple):
