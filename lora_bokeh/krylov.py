@@ -25,7 +25,7 @@ BEYOND = 24  # Ritz values looked at past the wanted ones, to see where the unre
 class Ritz(NamedTuple):
     """Approximations of the leading triplets, in units of 2^exponent.
 
-    ``values`` (k,); the ``coupling`` (k,) of each pair to the space to come, which is ‖Tᵀu − σv‖ but
+    ``values`` (k,); the ``coupling`` (k,) of each pair to the space to come, that is ‖Tᵀu − σv‖ but
     for rounding; the ``residual`` (k,), with it; what ``rounding`` (k,) may add to a value; and
     ``left``, ``right`` (K, k): coefficients of u and v in the bases.
     """

@@ -4,7 +4,6 @@ A private may go away with any release, and what relies on it would then be sile
 that nobody calls any more, a workaround that no longer finds what it works around. So each is
 listed here (``tests/test_privates.py`` finds those that are not), and looked for when the first
 page is made. ``_esm`` and ``_stylesheets`` are no privates: Panel documents them for components.
-Those of the page are in ``js/privates.mjs``.
 """
 
 from __future__ import annotations
@@ -108,7 +107,9 @@ def _write_all_messages() -> None:
     """
     document = import_module("panel.io.document")
     dispatch, block, waiting = (
-        getattr(document, name_of(private)) for private in PRIVATES if private.purpose == LAST_MESSAGE
+        getattr(document, name_of(private))
+        for private in PRIVATES
+        if private.purpose == LAST_MESSAGE
     )
     document._dispatch_msgs = _leaving_none(dispatch, block, waiting)
 

@@ -2,9 +2,9 @@
 
     python tests/fuzz_bounds.py [--count N] [--seed S] [--largest N]
 
-A case is a seed; what breaks a promise is printed with it, and ``--seed S --count 1`` runs it again.
-The truth is LAPACK's in float64 up to ``LAPACK_UP_TO``; beyond, it is known by construction. Its own
-uncertainty is allowed for, and told.
+A case is a seed; what breaks a promise is printed with it, and ``--seed S --count 1`` runs it
+again. The truth is LAPACK's in float64 up to ``LAPACK_UP_TO``; beyond, it is known by construction.
+Its own uncertainty is allowed for, and told.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def levels(rng, n, narrow):
     sizes = rng.integers(1, max(3, min(80, n // count)), count)
     widths = 10 ** rng.uniform(*narrow, count)
     shape = rng.uniform(0.2, 6, count)
-    parts = [a * (1 + w * rng.random(s) ** p) for a, w, s, p in zip(at, widths, sizes, shape)]
+    parts = [a * (1 + w * rng.random(s) ** p) for a, w, s, p in zip(at, widths, sizes, shape, strict=True)]
     rest = at[-1] * rng.choice([0.9, 0.1, 1e-3, 0]) * np.ones(n)
     if rng.random() < 0.5:
         rest *= rng.random(n)
@@ -142,7 +142,9 @@ def rotated(a, rng):
 
 def order(rng, largest):
     """Mostly small, some large."""
-    low, high = [(40, 120), (40, 300), (300, 450), (450, largest)][rng.choice(4, p=[0.55, 0.35, 0.06, 0.04])]
+    low, high = [(40, 120), (40, 300), (300, 450), (450, largest)][
+        rng.choice(4, p=[0.55, 0.35, 0.06, 0.04])
+    ]
     return int(rng.integers(low, max(low + 1, min(high, largest))))
 
 
@@ -188,7 +190,11 @@ def judge(case: Case) -> tuple[Verdict, Spectrum]:
     exact, doubt, k = case.exact, case.doubt, len(s.s)
     off = np.abs(s.s - exact[:k])
     ratio = np.max(np.maximum(off - doubt, 0) / np.maximum(s.error_bound, 1e-300))
-    broken = [] if ratio <= 1 else [f"σ_{int(np.argmax(off - s.error_bound)) + 1} off by {ratio:.2g} bounds"]
+    broken = (
+        []
+        if ratio <= 1
+        else [f"σ_{int(np.argmax(off - s.error_bound)) + 1} off by {ratio:.2g} bounds"]
+    )
     tail = np.append(np.sqrt(np.cumsum(exact[::-1] ** 2))[::-1], 0.0)
     total = tail[0] or 1.0
     ranks = np.arange(len(exact) + 1)
@@ -196,7 +202,11 @@ def judge(case: Case) -> tuple[Verdict, Spectrum]:
     bands = {
         "residual": (s.residual_bounds(ranks), tail, whole),
         "spectral": (s.spectral_bounds(ranks), np.append(exact, 0.0), doubt),
-        "energy": (s.captured_energy_bounds(ranks), 1 - (tail / total) ** 2, 4 * whole / total + 9e-16),
+        "energy": (
+            s.captured_energy_bounds(ranks),
+            1 - (tail / total) ** 2,
+            4 * whole / total + 9e-16,
+        ),
     }
     for name, ((low, high), true, allowed) in bands.items():
         below, above = np.max(low - true) - allowed, np.max(true - high) - allowed

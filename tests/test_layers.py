@@ -78,7 +78,15 @@ LAYERS = {
         *("guard", "pacing", "headers", "server"),
     ],
     "L4": [
-        *("cli_options", "cli_output", "cli_errors", "cli_progress", "cli_source", "cli_look", "cli_job"),
+        *(
+            "cli_options",
+            "cli_output",
+            "cli_errors",
+            "cli_progress",
+            "cli_source",
+            "cli_look",
+            "cli_job",
+        ),
         *("cli_act", "cli", "cli_hosting"),
         "cli_view",
         *("cli_budget_output", "cli_budget", "cli_train", "cli_trained", "cli_lesson"),

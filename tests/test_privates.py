@@ -4,6 +4,7 @@ import ast
 import importlib
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -95,11 +96,11 @@ def test_what_is_gone_is_said_in_a_sentence(monkeypatch, tmp_path):
         privates.rely_on_privates.__wrapped__()
 
 
-def test_the_command_line_says_it_in_one_line(monkeypatch):
+def test_the_command_line_says_it_in_one_line(monkeypatch, tmp_path):
     def fail(*_args, **_options):
         raise PrivateError("panel 9 has no such thing")
 
-    monkeypatch.setattr("lora_bokeh.spectrum.spectrum", fail)
-    monkeypatch.setattr("lora_bokeh.cli_look.spectrum", fail, raising=False)
-    done = CliRunner().invoke(main, ["budget", "--list"])
-    assert done.exit_code == 0
+    monkeypatch.setattr("lora_bokeh.cli_look.computed_spectrum", fail)
+    np.save(tmp_path / "w.npy", np.eye(3))
+    done = CliRunner().invoke(main, ["curve", str(tmp_path / "w.npy")])
+    assert (done.exit_code, done.output) == (2, "lora-bokeh: panel 9 has no such thing\n")

@@ -79,7 +79,8 @@ class _Directory(io.BufferedReader):
             return super().read(size)  # zipfile asks for all that is left only at the very end
         if size > most:
             raise SourceError(
-                Path(self.name), f"its directory takes {size:,} bytes, more than {int(most):,}; {LIFT}"
+                Path(self.name),
+                f"its directory takes {size:,} bytes, more than {int(most):,}; {LIFT}",
             )
         return super().read(size)
 
