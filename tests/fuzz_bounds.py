@@ -49,7 +49,10 @@ def levels(rng, n, narrow):
     sizes = rng.integers(1, max(3, min(80, n // count)), count)
     widths = 10 ** rng.uniform(*narrow, count)
     shape = rng.uniform(0.2, 6, count)
-    parts = [a * (1 + w * rng.random(s) ** p) for a, w, s, p in zip(at, widths, sizes, shape, strict=True)]
+    parts = [
+        a * (1 + w * rng.random(s) ** p)
+        for a, w, s, p in zip(at, widths, sizes, shape, strict=True)
+    ]
     rest = at[-1] * rng.choice([0.9, 0.1, 1e-3, 0]) * np.ones(n)
     if rng.random() < 0.5:
         rest *= rng.random(n)
