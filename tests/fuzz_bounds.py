@@ -246,7 +246,8 @@ def main() -> None:
             print(f"seed {seed}: {case.name}, rank {case.rank}, {case.options}, "
                   f"converged {s.converged}: {told}", flush=True)  # fmt: skip
     print(f"{chosen.count} cases from seed {chosen.seed} in {time.perf_counter() - began:.0f} s, "
-          f"{len(found)} broken; worst error {worst:.2g} of its bound; {dict(methods)}")  # fmt: skip
+          f"{len(found)} broken; worst error {worst:.2g} of its bound; "
+          f"{dict(methods)}")  # fmt: skip
     for dtype, each in widths.items():
         if each:
             at = ", ".join(f"{np.quantile(each, q):.1e}" for q in (0.5, 0.9, 0.99, 1))
