@@ -19,8 +19,8 @@ from lora_bokeh.opened import Opened
 from lora_bokeh.plans import DONE, unplanned
 from lora_bokeh.progress import Progress, silence
 from lora_bokeh.sessions import Session
+from lora_bokeh.shown import pane
 from lora_bokeh.survey import Survey
-from lora_bokeh.view import pane
 from lora_bokeh.widgets import Component
 
 BETWEEN_LISTS = 0.5  # s: a list of hundreds of rows is not sent for each of them
@@ -219,6 +219,15 @@ class AdapterExplorer(LoraExplorer):
             "notes": self._notes,
         }
 
+    def page_title(self) -> str:
+        """Return the name of the file."""
+        return str(self.source.path.name)
+
+    def _bring(self, state: dict[str, Any]) -> None:
+        if state.get("target") in self._survey.entries:
+            self.choose(state["target"])
+        super()._bring(state)
+
     def _grow(self, opened: Opened) -> None:
         super()._grow(opened)
         if opened.finished:
@@ -228,7 +237,7 @@ class AdapterExplorer(LoraExplorer):
     def _page(self) -> dict[str, Any]:
         places = listing.places(self.source)
         page = super()._page()
-        return page if places is None else {**page, "map": pane(map_figure(*places))}
+        return page if places is None else {**page, "map": pane(partial(map_figure, *places))}
 
     def __panel__(self) -> Component:
         shell = super().__panel__()

@@ -37,11 +37,13 @@ def summary(result: Result) -> str:
         share = rounding / result.frobenius_norm
         rounded = f" Rounding to {result.how.dtype} moves ΔW by {share:.1e} of its norm."
     before, after = result.before.nbytes, result.nbytes
+    coverage = result.before.source.coverage
+    of_all = f" {coverage}." if coverage else ""
     return (
         f"{len(kept)} of {len(result.cuts)} matrices, rank {span} (mean {mean:.2f}); "
         f"{100 * result.captured_energy:.3f} % of the energy retained, residual "
         f"{result.residual:.6g} of {result.frobenius_norm:.6g}; {before:,} → {after:,} bytes "
-        f"({100 * after / before:.1f} %).{rounded}"
+        f"({100 * after / before:.1f} %).{of_all}{rounded}"
     )
 
 

@@ -19,8 +19,9 @@ from lora_bokeh.cli_errors import OneLineGroup, bad_input
 from lora_bokeh.cli_figure import figure
 from lora_bokeh.cli_lesson import lesson
 from lora_bokeh.cli_options import (
-    base_option,
+    base_options,
     format_option,
+    lifting_option,
     max_rank_option,
     metric_option,
     output_option,
@@ -29,6 +30,7 @@ from lora_bokeh.cli_options import (
     seed_option,
     serving_options,
     tensor_option,
+    uploading_options,
 )
 from lora_bokeh.cli_train import train
 
@@ -54,36 +56,36 @@ def main(context: click.Context) -> None:
 @main.command()
 @click.argument("source", required=False)
 @tensor_option
-@base_option
+@base_options
+@lifting_option
 @serving_options
-def serve(source: str | None, port: int, address: str, no_show: bool, **options: Any) -> None:
+@uploading_options
+def serve(source: str | None, tensor: str | None, base: str | None, **options: Any) -> None:
     """Open the explorer in the browser.
 
     It shows SOURCE, or an example, and is served until Ctrl-C. Where SOURCE holds several matrices
-    the page lists them.
+    the page lists them. With --uploads files can be dropped on the page.
+
+    The page is for this machine only, unless --address or a proxy opens it to others; each limit
+    then has an option, and docs/deploy.md says what to set.
     """
     with bad_input(source):
-        from lora_bokeh.cli_view import views
+        from lora_bokeh.cli_view import names_of, views
 
-        made = views(source, every=False, **options)
-    from lora_bokeh.server import serve as serve_views
-
+        made = views(source, tensor, base, every=False, names=names_of(options))
     with bad_input():
-        serve_views(
-            made.make,
-            port=port,
-            address=address,
-            show=not no_show,
-            title=made.title,
-            announce=click.echo,
-        )
+        from lora_bokeh.cli_hosting import serve_to, with_uploads
+
+        make = with_uploads(made, options) if options["uploads"] else made.make
+        serve_to(make, made.title, options)
 
 
 @main.command()
 @click.argument("source", required=False)
 @output_option("PAGE.html", "The file to write.", required=True)
 @tensor_option
-@base_option
+@base_options
+@lifting_option
 @rank_option("The rank the page opens with.")
 @metric_option("The norm of the residual the page opens with.")
 @max_rank_option
@@ -108,9 +110,10 @@ def export(source: str | None, output: Path, rank: int | None, **options: Any) -
 @main.command()
 @click.argument("source")
 @pattern_option
-@base_option
+@base_options
 @max_rank_option
 @format_option("table", "json", "csv")
+@lifting_option
 @seed_option("Of the iteration's random start.")
 @click.option("--all", "every", is_flag=True, help="Every rank in the table, however many.")
 @click.option("--rules", is_flag=True, help="Add the rank by every rule, at its usual threshold.")
@@ -139,9 +142,10 @@ def curve(source: str, output_format: str, every: bool, rules: bool, **options: 
 
 @main.command()
 @click.argument("source")
-@base_option
+@base_options
+@lifting_option
 @format_option("table", "json")
-def inspect(source: str, base: str | None, output_format: str) -> None:
+def inspect(source: str, **options: Any) -> None:
     """List the tensors in SOURCE, or the pairs if it is a LoRA adapter.
 
     Of a tensor: its shape, dtype and bytes, the parameters that training all of it would take, and
@@ -154,7 +158,7 @@ def inspect(source: str, base: str | None, output_format: str) -> None:
     from lora_bokeh.cli_look import inspected
 
     with bad_input(source):
-        text = inspected(source, base, output_format)
+        text = inspected(source, **options)
     click.echo(text)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from lora_bokeh.cli_errors import bad_input
-from lora_bokeh.cli_options import rank_option
+from lora_bokeh.cli_options import lifting_option, name_options, rank_option
 from lora_bokeh.forms import DTYPES, FORMATS
 
 PRINTED = ("table", "json")
@@ -41,7 +41,7 @@ def writing(command: Callable) -> Callable:
     """Give a command the options of one that writes an adapter."""
     for option in reversed(OPTIONS):
         command = option(command)
-    return command
+    return lifting_option(command)
 
 
 @click.command()
@@ -80,6 +80,7 @@ def resize(adapter: str, **options: Any) -> None:
     help="Shell pattern of the tensors to compare; may be repeated. Default: all.",
 )
 @click.option("--exclude", multiple=True, metavar="PATTERN", help="And of those not to.")
+@name_options
 @click.option(
     "--save-modules",
     is_flag=True,
@@ -95,21 +96,23 @@ def extract(
 ) -> None:
     """Write TUNED − BASE as an adapter.
 
-    BASE and TUNED are checkpoints: files, folders, sharded or not. Tensors are matched by name and
-    subtracted one at a time. Of each difference at most 128 ranks are computed, unless --max-rank
-    or a rank says more; a matrix that did not change is left out. What is no matrix, or has no
-    counterpart, is listed.
+    BASE and TUNED are checkpoints: files, folders, sharded or not. Tensors are matched by name,
+    names that a wrapper changed by their longest ending, and subtracted one at a time. Of each
+    difference at most 128 ranks are computed, unless --max-rank or a rank says more; a matrix that
+    did not change is left out. What is no matrix, or has no counterpart, is listed.
 
     The table is that of resize.
     """
     with bad_input():
         from lora_bokeh.cli_job import Job
+        from lora_bokeh.cli_source import matching
         from lora_bokeh.extract import Parts
         from lora_bokeh.extract import extract as extracted
         from lora_bokeh.loaders import open_source
 
         job = Job.of(tuned, "peft", options)
-        parts = Parts(include, exclude, save_modules)
+        names = matching(options.pop("maps"), options.pop("partial"))
+        parts = Parts(include, exclude, save_modules, names)
         sources = open_source(base), open_source(tuned)
         text = job.done(partial(extracted, *sources, parts=parts))
     click.echo(text)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from lora_bokeh import cli_output
-from lora_bokeh.cli_output import bytes_text
+from lora_bokeh.formats.text import bytes_text
 from lora_bokeh.lora import break_even_rank, full_count, parameter_count, savings
 from lora_bokeh.presets import Model, Module, Shape
 from lora_bokeh.trainable import Memory, ParameterBudget, same_budget
@@ -39,10 +37,7 @@ def _rows(found: ParameterBudget) -> Iterator[tuple[Any, ...]]:
 
 def budget_csv(found: ParameterBudget) -> str:
     """Return a header and a line for each size of each module."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerows([COLUMNS, *_rows(found)])
-    return text.getvalue().rstrip("\n")
+    return cli_output.as_csv([COLUMNS, *_rows(found)])
 
 
 def budget_json(found: ParameterBudget) -> str:
@@ -75,10 +70,9 @@ def _memory(memory: Memory) -> dict[str, int]:
 def budget_table(found: ParameterBudget) -> str:
     """Return what is trained, what that holds while training, and what else it would buy."""
     model, n = found.model, found.trainable
-    name = cli_output.printable(model.name)
     sizes = (f"{bytes_text(size)} in {dtype}" for dtype, size in found.file_bytes.items())
     return cli_output.rendered(
-        f"{name}: {model.parameters:,} parameters, LoRA of rank {found.rank}",
+        f"{model.name}: {model.parameters:,} parameters, LoRA of rank {found.rank}",
         _modules_table(found),
         f"trained: {n:,} of {model.parameters + n:,} parameters, {_percent(found.share, 3)}",
         f"adapter file: {', '.join(sizes)}",

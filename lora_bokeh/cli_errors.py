@@ -10,6 +10,9 @@ from typing import Any, NoReturn
 
 import click
 
+from lora_bokeh.formats.text import printable
+from lora_bokeh.privates import PrivateError
+
 BAD_INPUT, INTERRUPTED = 2, 130  # the second is what shells report after SIGINT
 
 
@@ -33,6 +36,8 @@ class OneLineGroup(click.Group):
             code: int | None = run()
         except click.ClickException as error:
             _fail(error)
+        except PrivateError as error:
+            _fail(click.ClickException(str(error)))
         except click.Abort:
             sys.exit(INTERRUPTED)
         sys.exit(code or 0)
@@ -62,8 +67,7 @@ def _allow_any_text() -> None:
 
 def _fail(error: click.ClickException) -> NoReturn:
     """Print the error on one line, with nothing in it a terminal would obey, and exit."""
-    text = " ".join(error.format_message().splitlines())
-    text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+    text = printable(" ".join(error.format_message().splitlines()))
     context = getattr(error, "ctx", None)
     hint = f" See '{context.command_path} --help'." if context else ""
     click.echo(f"lora-bokeh: {text}{hint}", err=True)

@@ -9,13 +9,15 @@ import click
 
 from lora_bokeh.cli_errors import bad_input
 from lora_bokeh.cli_options import (
-    base_option,
+    base_options,
+    lifting_option,
     max_rank_option,
     metric_option,
     output_option,
     rank_option,
     tensor_option,
 )
+from lora_bokeh.formats.text import printable
 
 ENDINGS = (".svg", ".pdf", ".png")
 
@@ -24,7 +26,8 @@ ENDINGS = (".svg", ".pdf", ".png")
 @click.argument("source", required=False)
 @output_option("FIGURE.svg|pdf|png", "The file to write; its ending says what.", required=True)
 @tensor_option
-@base_option
+@base_options
+@lifting_option
 @click.option(
     "--figure",
     default="curve",
@@ -58,7 +61,7 @@ def figure(source: str | None, output: Path, rank: int | None, **options: Any) -
     with bad_input(output):
         notice = save(view, output, **drawing)
     if notice:
-        click.echo(notice, err=True)
+        click.echo(printable(notice), err=True)
     click.echo(written(output))
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from lora_bokeh.budget import parse_budget
 from lora_bokeh.card import COLUMNS, row, summary
-from lora_bokeh.cli_output import as_json, printable, rendered, table_of
+from lora_bokeh.cli_output import as_json, rendered, table_of
 from lora_bokeh.cli_progress import reporting
 from lora_bokeh.formats.jsons import read_object
 from lora_bokeh.forms import FORMATS
@@ -17,8 +17,6 @@ from lora_bokeh.ranks import Choice
 from lora_bokeh.result import Result
 from lora_bokeh.saving import save_made
 from lora_bokeh.writers import Place, check_place
-
-RANKS_FILE_BYTES = 16 << 20
 
 
 class Job(NamedTuple):
@@ -92,7 +90,7 @@ def _formats(given: Sequence[str]) -> tuple[str | None, str | None]:
 def _choice(options: Mapping[str, Any]) -> Choice:
     named: dict[str, int] = dict(map(_named, options["named"]))
     if options["file"]:
-        named = {**read_object(options["file"], RANKS_FILE_BYTES), **named}
+        named = {**read_object(options["file"]), **named}
     budget = None if options["budget"] is None else parse_budget(options["budget"])
     choice = Choice(options["rank"], options["rule"], options["threshold"], budget,
                     options["max_rank"], named)  # fmt: skip
@@ -115,11 +113,10 @@ def as_table(what: str, output: Path | None, result: Result) -> str:
     """Return the table of all matrices, the sum, and the notes."""
     table = table_of(*COLUMNS, left=(0,))
     for cut in result.cuts:
-        name, *figures = row(cut)
-        table.add_row(printable(name), *figures)
+        table.add_row(*row(cut))
     where = f"{output}: written" if output else "nothing was written"
-    notes = map(printable, [*_budget_note(result), *result.before.notes])
-    return rendered(printable(what), table, summary(result), *notes, printable(where))
+    notes = [*_budget_note(result), *result.before.notes]
+    return rendered(what, table, summary(result), *notes, where)
 
 
 def _budget_note(result: Result) -> list[str]:
@@ -155,6 +152,13 @@ def as_object(what: str, output: Path | None, result: Result) -> str:
                 "nbytes_before": result.before.nbytes,
                 "nbytes": result.nbytes,
             },
+            **_coverage(result),
             "notes": list(result.before.notes),
         }
     )
+
+
+def _coverage(result: Result) -> dict[str, Any]:
+    """Return how much of the tuned model is in the adapter, of a difference."""
+    coverage = result.before.source.coverage
+    return {"coverage": coverage._asdict()} if coverage else {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -15,7 +16,7 @@ from lora_bokeh.cli_options import output_option, seed_option, serving_options
 @output_option("LESSON.html", "Write one HTML file, which works offline, instead of serving.")
 @seed_option("Shuffles the curves of the first act.")
 @serving_options
-def lesson(output: Path | None, seed: int, port: int, address: str, no_show: bool) -> None:
+def lesson(output: Path | None, seed: int, **options: Any) -> None:
     """Open a lesson on LoRA: predict, try, reveal.
 
     Seventeen acts, each checked by computed numbers; a mode to explore all views without tasks;
@@ -25,7 +26,6 @@ def lesson(output: Path | None, seed: int, port: int, address: str, no_show: boo
         from lora_bokeh.cli_output import written
         from lora_bokeh.export import save_html
         from lora_bokeh.lesson.view import TITLE, Lesson
-        from lora_bokeh.server import serve
 
         make = partial(Lesson, seed=seed)
         made = make()  # which refuses a bad seed before anything is opened
@@ -33,4 +33,6 @@ def lesson(output: Path | None, seed: int, port: int, address: str, no_show: boo
             save_html(made, output, title=TITLE)
             click.echo(written(output))
             return
-        serve(make, port=port, address=address, show=not no_show, title=TITLE, announce=click.echo)
+        from lora_bokeh.cli_hosting import serve_to
+
+        serve_to(make, TITLE, options)

@@ -8,14 +8,13 @@ from typing import Any, NamedTuple
 from lora_bokeh import cli_output
 from lora_bokeh.cli_output import Curve
 from lora_bokeh.cli_progress import computed_spectrum, each_spectrum
+from lora_bokeh.cli_source import opened
 from lora_bokeh.formats.text import count
 from lora_bokeh.loaders import (
     Entry,
     Source,
     TensorInfo,
-    difference,
     list_tensors,
-    open_source,
     open_tensor,
     select,
 )
@@ -27,11 +26,18 @@ SHARES = (0.9, 0.95, 0.99)  # of the energy, whose ranks a summary states
 USUAL = 0.95  # the share of which the summary's last line speaks
 
 
-def curves(
-    source: str, tensor: str | None, base: str | None, rules: bool, **options: Any
+def curves(  # noqa: PLR0913 - all but four are by keyword
+    source: str,
+    tensor: str | None,
+    base: str | None,
+    rules: bool,
+    *,
+    maps: Sequence[str] = (),
+    partial: bool = False,
+    **options: Any,
 ) -> tuple[list[Curve], bool]:
     """Return the curves of the matrices chosen, and whether they were chosen by a pattern."""
-    found = open_source(source) if base is None else difference(base, source)
+    found = opened(source, base, maps, partial)
     entries = (open_tensor(found),) if tensor is None else select(found, tensor)
     many = tensor is not None and [entry.name for entry in entries] != [tensor]
     return [_curve(source, entry, rules, **options) for entry in entries], many
@@ -69,20 +75,30 @@ class PairSummary(NamedTuple):
         return cls(entry, ranks, RULES["stable_rank"](spectrum).value)
 
 
-def inspected(source: str, base: str | None, output_format: str) -> str:
+def inspected(
+    source: str,
+    base: str | None,
+    output_format: str,
+    maps: Sequence[str] = (),
+    partial: bool = False,
+) -> str:
     """Return the listing of a file, an adapter or a difference, as text."""
-    found = open_source(source) if base is None else difference(base, source)
+    found = opened(source, base, maps, partial)
     if found.is_adapter:
         summaries = [PairSummary.of(*pair) for pair in each_spectrum(source, found.entries)]
         return {"table": pairs_table, "json": pairs_json}[output_format](source, found, summaries)
     if base is None:
         text = {"table": cli_output.inspect_table, "json": cli_output.inspect_json}
-        return text[output_format](source, list_tensors(source))
+        return text[output_format](source, list_tensors(found), found.notes)
     tensors = [TensorInfo(e.name, e.shape, e.dtype, e.nbytes) for e in found.entries]
     if output_format == "table":
-        return cli_output.inspect_table(f"{source} − {base}", tensors, found.notes)
+        notes = [str(found.coverage), *found.notes]
+        return cli_output.inspect_table(f"{source} − {base}", tensors, notes)
     objects = [cli_output.tensor_object(tensor) for tensor in tensors]
-    return cli_output.as_json({"source": source, "base": base, "tensors": objects, **_rest(found)})
+    coverage = found.coverage and found.coverage._asdict()
+    return cli_output.as_json(
+        {"source": source, "base": base, "tensors": objects, "coverage": coverage, **_rest(found)}
+    )
 
 
 def pairs_json(source: str, found: Source, summaries: Sequence[PairSummary]) -> str:
@@ -120,7 +136,7 @@ def pairs_table(source: str, found: Source, summaries: Sequence[PairSummary]) ->
     )
     for e, ranks, stable in summaries:
         table.add_row(
-            cli_output.printable(str(e.name)),
+            str(e.name),
             f"{e.shape[0]} × {e.shape[1]}",
             str(e.rank),
             f"{e.scale:.6g}",
@@ -129,9 +145,8 @@ def pairs_table(source: str, found: Source, summaries: Sequence[PairSummary]) ->
             *map(str, ranks),
             f"{stable:.2f}",
         )
-    title = f"{cli_output.printable(source)}: {count(len(summaries), 'LoRA pair')} ({found.format})"
-    notes = map(cli_output.printable, found.notes)
-    return cli_output.rendered(title, table, _need(summaries), *notes)
+    title = f"{source}: {count(len(summaries), 'LoRA pair')} ({found.format})"
+    return cli_output.rendered(title, table, _need(summaries), *found.notes)
 
 
 def _need(summaries: Sequence[PairSummary]) -> str:

@@ -6,14 +6,14 @@ import csv
 import io
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from lora_bokeh.formats.stored import TensorInfo
-from lora_bokeh.formats.text import count
+from lora_bokeh.formats.text import bytes_text, count, csv_cell, printable
 from lora_bokeh.lora import break_even_rank, full_count
 from lora_bokeh.rounding import RoundingError
 from lora_bokeh.spectrum import Spectrum
@@ -69,13 +69,9 @@ def _curve_object(curve: Curve) -> dict[str, Any]:
 
 def curves_csv(curves: Sequence[Curve], many: bool = False) -> str:
     """Return a header and one line for each rank, floats in full precision."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*(["tensor"] if many else []), *COLUMNS])
-    for curve in curves:
-        name = [curve.tensor] if many else []
-        writer.writerows([*name, *map(repr, row)] for row in curve.rows())
-    return text.getvalue().rstrip("\n")
+    head = [*(["tensor"] if many else []), *COLUMNS]
+    rows = ([*([curve.tensor] if many else []), *row] for curve in curves for row in curve.rows())
+    return as_csv([head, *rows])
 
 
 def curve_tables(curves: Sequence[Curve], every: bool = False) -> str:
@@ -131,7 +127,7 @@ def _summary(curve: Curve) -> str:
     name = curve.source if curve.tensor is None else f"{curve.source} · {curve.tensor}"
     scale = "" if curve.scale == 1 else f"scale {curve.scale:.7g}, "
     return (
-        f"{printable(name)}: {m} × {n} {curve.spectrum.dtype}, {scale}"
+        f"{name}: {m} × {n} {curve.spectrum.dtype}, {scale}"
         f"‖W‖_F = {curve.spectrum.frobenius_norm:.7g}, break-even rank {break_even_rank(m, n):.5g}"
     )
 
@@ -141,9 +137,11 @@ def _spread(last: int) -> np.ndarray:
     return np.unique(np.geomspace(1, last, TABLE_ROWS).round().astype(int))
 
 
-def inspect_json(source: str, tensors: Sequence[TensorInfo]) -> str:
-    """Return one JSON object with an entry for each tensor."""
-    return as_json({"source": source, "tensors": [tensor_object(t) for t in tensors]})
+def inspect_json(source: str, tensors: Sequence[TensorInfo], notes: Sequence[str] = ()) -> str:
+    """Return one JSON object with an entry for each tensor, and the notes if there are any."""
+    objects = [tensor_object(t) for t in tensors]
+    said = {"notes": list(notes)} if notes else {}
+    return as_json({"source": source, "tensors": objects, **said})
 
 
 def tensor_object(tensor: TensorInfo) -> dict[str, Any]:
@@ -166,15 +164,14 @@ def inspect_table(source: str, tensors: Sequence[TensorInfo], notes: Sequence[st
     for t in tensors:
         rank = _break_even(t)
         table.add_row(
-            printable(t.name or "–"),
+            t.name or "–",
             " × ".join(map(str, t.shape)) or "scalar",
             t.dtype,
             f"{t.nbytes:,}",
             f"{_parameters(t):,}",
             "–" if rank is None else f"{rank:.5g}",
         )
-    title = f"{printable(source)}: {count(len(tensors), 'tensor')}"
-    return rendered(title, table, *map(printable, notes))
+    return rendered(f"{source}: {count(len(tensors), 'tensor')}", table, *notes)
 
 
 def _parameters(tensor: TensorInfo) -> int:
@@ -193,34 +190,39 @@ def _break_even(tensor: TensorInfo) -> float | None:
 
 
 def as_json(content: Any) -> str:
-    """Return one line of JSON, in which a number that is not finite would be an error."""
-    return json.dumps(content, allow_nan=False)
+    """Return one line of JSON, in which a number that is not finite would be an error.
+
+    What is no ASCII is escaped, and so is DEL, which JSON would let through.
+    """
+    return json.dumps(content, allow_nan=False).replace("\x7f", "\\u007f")
 
 
-def printable(text: str) -> str:
-    """Escape what a terminal would obey: names come from files."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
-
-
-def bytes_text(size: int) -> str:
-    """Return a number of bytes as a person reads it."""
-    for unit, name in ((10**12, "TB"), (10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
-        if size >= unit:
-            return f"{size / unit:.2f} {name}"
-    return f"{size} bytes"
+def as_csv(rows: Iterable[Iterable[Any]]) -> str:
+    """Return rows as lines of CSV, text in them made harmless."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerows(map(csv_cell, row) for row in rows)
+    return text.getvalue().rstrip("\n")
 
 
 def written(path: Path) -> str:
     """Return the line that says what was written, and how large it is."""
-    return f"{path}: {bytes_text(path.stat().st_size)}"
+    return f"{printable(str(path))}: {bytes_text(path.stat().st_size)}"
 
 
 def table_of(*headings: str, left: Sequence[int] = ()) -> Table:
-    """Return an empty table, its columns to the right but for those counted in ``left``."""
+    """Return an empty table, its columns to the right but for those counted in ``left``.
+
+    Whatever its cells are given is made harmless.
+    """
     from rich import box
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    class PrintableTable(Table):
+        def add_row(self, *cells: Any, **style: Any) -> None:
+            super().add_row(*(printable(c) if isinstance(c, str) else c for c in cells), **style)
+
+    table = PrintableTable(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for number, heading in enumerate(headings):
         side: Any = "left" if number in left else "right"
         table.add_column(heading, justify=side, overflow="fold")
@@ -228,12 +230,15 @@ def table_of(*headings: str, left: Sequence[int] = ()) -> Table:
 
 
 def rendered(*parts: Any) -> str:
-    """Return the parts as the terminal shows them; on one line each where there is no terminal."""
+    """Return the parts as the terminal shows them; on one line each where there is no terminal.
+
+    A text among them is a line, and made harmless: names come from files.
+    """
     from rich.console import Console
 
     width = None if sys.stdout.isatty() else 1 << 12
     console = Console(width=width, highlight=False, markup=False, emoji=False)
     with console.capture() as captured:
         for part in parts:
-            console.print(part)
+            console.print(printable(part) if isinstance(part, str) else part)
     return "\n".join(line.rstrip() for line in captured.get().rstrip("\n").split("\n"))

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from lora_bokeh.cli_output import printable
+from lora_bokeh.formats.text import printable
 from lora_bokeh.progress import counted
 from lora_bokeh.spectrum import Spectrum, spectrum, spectrum_so_far
 from lora_bokeh.steps import svd_steps

@@ -10,6 +10,7 @@ from lora_bokeh.cli_errors import bad_input
 from lora_bokeh.cli_options import (
     choice_option,
     format_option,
+    lifting_option,
     rank_option,
     seed_option,
     tensor_option,
@@ -19,6 +20,7 @@ from lora_bokeh.cli_options import (
 @click.command()
 @click.argument("source", required=False)
 @tensor_option
+@lifting_option
 @rank_option("Rank of B and A.", default=2)
 @click.option("--lora-alpha", type=float, metavar="α", help="s = α/r. Default: s = 1.")
 @click.option("--use-rslora", is_flag=True, help="s = α/√r.")

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from lora_bokeh.cli_output import as_json, printable, rendered, table_of
+from lora_bokeh.cli_output import as_csv, as_json, rendered, table_of
 from lora_bokeh.cli_progress import advanced
 from lora_bokeh.loaders import open_tensor
 from lora_bokeh.matrix import check_rank
@@ -72,10 +70,7 @@ class Trained(NamedTuple):
 
     def as_csv(self) -> str:
         """Return a header and one line for each step, floats in full precision."""
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerows([Row._fields, *self.rows()])
-        return text.getvalue().rstrip("\n")
+        return as_csv([Row._fields, *self.rows()])
 
     def as_json(self) -> str:
         """Return one JSON object, floats in full precision."""
@@ -106,7 +101,7 @@ class Trained(NamedTuple):
     def _head(self) -> Iterator[str]:
         (m, n), t, rank = self.shape, self.training, self.options["rank"]
         yield (
-            f"{printable(self.name)}: {m} × {n} {self.dtype}, rank {rank}, "
+            f"{self.name}: {m} × {n} {self.dtype}, rank {rank}, "
             f"{self.options['optimizer']} at learning rate {t.learning_rate:.4g}"
         )
         yield (

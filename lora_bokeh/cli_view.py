@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from lora_bokeh.cli_progress import reporting, wait_for
+from lora_bokeh.cli_source import opened
 from lora_bokeh.explorer import LoraExplorer
-from lora_bokeh.loaders import difference, open_source
 from lora_bokeh.matrix import check_rank
 from lora_bokeh.views import Views, views_of
 
 
 def views(
-    source: str | None, tensor: str | None, base: str | None, every: bool, **options: Any
+    source: str | None,
+    tensor: str | None,
+    base: str | None,
+    every: bool,
+    names: Mapping[str, Any],
+    **options: Any,
 ) -> Views:
     """Return a maker of views, which share what was read and computed, and a title.
 
@@ -22,6 +28,8 @@ def views(
     ----------
     source, tensor, base : str or None
         As on the command line.
+    names : mapping
+        ``maps`` and ``partial``, how the names of a base are matched.
     every : bool
         Whether all matrices of a list are to be computed now; the pairs of an adapter always are.
     **options
@@ -34,7 +42,7 @@ def views(
     """
     if source is None:
         return _gallery(tensor, base, **options)
-    found = open_source(source) if base is None else difference(base, source)
+    found = opened(source, base, **names)
     title = Path(source).name if base is None else f"{Path(source).name} − {Path(base).name}"
     called = source if base is None else (base, source)
     made = views_of(found, tensor, title=title, called=called, **options)
@@ -42,6 +50,11 @@ def views(
         with reporting(source) as progress:
             made.survey.run(progress)
     return made
+
+
+def names_of(options: dict[str, Any]) -> dict[str, Any]:
+    """Take out of the options of a command how names are matched."""
+    return {name: options.pop(name) for name in ("maps", "partial")}
 
 
 def view_at(source: str | None, rank: int | None, **options: Any) -> tuple[LoraExplorer, str]:
@@ -59,7 +72,7 @@ def view_at(source: str | None, rank: int | None, **options: Any) -> tuple[LoraE
     SourceError, ValueError, TypeError
         What was named cannot be shown, or not at that rank.
     """
-    made = views(source, **options)
+    made = views(source, names=names_of(options), **options)
     view = made.make()
     if view.notice:
         raise ValueError(view.notice)

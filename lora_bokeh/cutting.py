@@ -129,7 +129,7 @@ def decomposed(entry: Entry, spectrum: Spectrum, choice: Choice) -> Decomposed:
 
 def _ranked(entry: Entry, spectrum: Spectrum, choice: Choice, by_rule: int) -> Ranked:
     """Return the bounds of a matrix's rank; one that tuning did not change may go."""
-    stays = entry.kind == "pair" or spectrum.frobenius_norm > 0
+    stays = entry.kind in ("pair", "update") or spectrum.frobenius_norm > 0
     most = min(largest_rank(entry, choice), len(spectrum.s)) if stays else 0
     return Ranked(str(entry.name), spectrum, int(stays and choice.budget is None), most, by_rule)
 

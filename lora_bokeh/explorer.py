@@ -18,11 +18,11 @@ from lora_bokeh.inside import inside_figures
 from lora_bokeh.matrix import check_matrix
 from lora_bokeh.opened import Opened, opened_gallery
 from lora_bokeh.sessions import Session
+from lora_bokeh.shown import pane, panes
 from lora_bokeh.sources import curve_source
 from lora_bokeh.spectrum import Spectrum
 from lora_bokeh.state import METRICS, TRANSITIONS
 from lora_bokeh.target_view import TargetView
-from lora_bokeh.view import pane
 from lora_bokeh.widgets import Shell
 
 
@@ -103,6 +103,10 @@ class RankExplorer(TargetView):
             self._given.wait()
             self._grow(self._given)
 
+    def _fill(self) -> dict[str, Any]:
+        self.wait()
+        return super()._fill()
+
     def _offered(self) -> dict[str, Opened]:
         """Return the targets on offer where none was given; the first is the default."""
         name, default = next(iter(opened_gallery().items()))
@@ -162,19 +166,20 @@ class RankExplorer(TargetView):
                     notice=opened.failure or self.notice,
                 )
 
-    def _page(self) -> dict[str, Any]:
+    def _curve(self) -> Any:
         held = self.targets[self.target]
-        figure = curve_figure(curve_source(held, self.metric), held["ticks"])
+        return curve_figure(curve_source(held, self.metric), held["ticks"])
+
+    def _page(self) -> dict[str, Any]:
         return {
             "heading": self._heading,
             "transition": {"factors": self.transition and "smooth", "curve": self.transition},
-            "curve": pane(figure),
-            "inside": [pane(figure) for figure in inside_figures()],
+            "curve": pane(self._curve),
+            "inside": panes(inside_figures),
         }
 
     def __panel__(self) -> Shell:
         shell = super().__panel__()
-        shell.settle = self.wait
         shell.param.watch(lambda _: self.stop(), "cancels")
         shell.param.watch(lambda _: self.extend(), "extensions")
         shell.param.watch(lambda event: look_closer(shell, self._opened, event.new), "look")
@@ -231,7 +236,7 @@ class LoraExplorer(RankExplorer):
 
     def _page(self) -> dict[str, Any]:
         return {
-            "factors": pane(factors_figure()),
+            "factors": pane(factors_figure),
             "rules": page_rules(),
             "thresholds": list(THRESHOLDS),
             **super()._page(),

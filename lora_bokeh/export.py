@@ -11,14 +11,13 @@ from typing import Any
 
 import panel as pn
 from bokeh.document import Document
-from bokeh.model import DataModel, Model
+from bokeh.model import Model
 from bokeh.models import ImportedStyleSheet, InlineStyleSheet
 from panel.io.model import add_to_doc
 from panel.io.resources import CDN_DIST, Resources
 from panel.io.save import save
 
 from lora_bokeh.page import TITLE, template
-from lora_bokeh.widgets import Component
 
 # What the file may do: run its own text. CustomJS needs unsafe-eval, modules load from blobs.
 CONTENT_SECURITY_POLICY = (
@@ -26,7 +25,6 @@ CONTENT_SECURITY_POLICY = (
     "style-src 'unsafe-inline'; img-src data: blob:; font-src data:"
 )
 COMPONENTS = ["bokeh", "bokeh-widgets", "bokeh-tables"]  # the least that Panel's own bundle needs
-IN_A_FILE = {"hosted": False, "addressed": True}  # nobody computes behind it; its address is ours
 REMOTE_LINK = re.compile(r"<link[^>]*>")  # icons and style sheets: the file has neither outside
 
 
@@ -55,18 +53,16 @@ def save_html(view: Any, path: str | os.PathLike[str], title: str = TITLE) -> No
 
 def _html(view: Any, title: str) -> str:
     layout = pn.panel(view)
-    for component in layout.select(Component):
-        component.settle()
     doc = Document()
-    add_to_doc(layout.get_root(doc), doc, hold=True)
+    root = layout.get_root(doc)
+    add_to_doc(root, doc, hold=True)
     for model in list(doc.models):
         _inline_stylesheets(model)
-        if isinstance(data := getattr(model, "data", None), DataModel):
-            data.update(**{name: v for name, v in IN_A_FILE.items() if hasattr(data, name)})
     policy = f'<meta http-equiv="Content-Security-Policy" content="{CONTENT_SECURITY_POLICY}">'
     text = io.StringIO()
     resources = Resources(mode="inline", components=COMPONENTS)
     save(doc, text, title=title, resources=resources, template=template(policy))
+    layout._cleanup(root)
     return REMOTE_LINK.sub("", text.getvalue())
 
 

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from lora_bokeh.assembling import assemble, decompose_all, usual_dtype
 from lora_bokeh.cutting import Decomposed
+from lora_bokeh.formats.difference import BY_ENDING, Names
 from lora_bokeh.formats.folder import inside
 from lora_bokeh.formats.jsons import read_object
 from lora_bokeh.formats.new_pair import NewPair
@@ -55,11 +56,14 @@ class Parts(NamedTuple):
         Shell patterns of tensor names to compare, and not to; none: all.
     save_modules : bool
         Whether changed tensors that are no matrices are kept whole.
+    names : Names
+        How the names of the two models are matched.
     """
 
     include: Sequence[str] = ()
     exclude: Sequence[str] = ()
     save_modules: bool = False
+    names: Names = BY_ENDING
 
     def wants(self, name: str) -> bool:
         """Tell whether a tensor may go in."""
@@ -100,13 +104,17 @@ def extract(  # noqa: PLR0913 - all but three are by keyword
     SourceError, ValueError
         Nothing matches, or the choice does not fit it.
     """
-    delta = difference(base, tuned, parts.include or None, parts.exclude or None)
+    delta = difference(base, tuned, parts.include or None, parts.exclude or None, parts.names)
     work = Extracting.of(delta, base, form, dtype)
     matrices = decompose_all(work.entries, choice, spool, progress)
     if not any(matrix.ranked.most for matrix in matrices):
         raise SourceError(tuned.path, f"its matrices are those of {base.path}: nothing to extract")
     used = {key for entry in work.entries for key in entry.keys}
-    others = (name for name in delta.tensors if name not in used and parts.wants(name))
+    others = (
+        name
+        for name, stored in delta.tensors.items()
+        if name not in used and parts.wants(name) and not stored.quantised
+    )
     rest = changed(others, base, delta)
     notes = _notes(delta, matrices, rest, parts, work.how)
     kept = rest if parts.save_modules else []

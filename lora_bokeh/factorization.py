@@ -7,9 +7,10 @@ from typing import Any
 import param
 
 from lora_bokeh.figures import factors_figure
+from lora_bokeh.shown import pane
 from lora_bokeh.sources import speckle
 from lora_bokeh.state import TRANSITIONS, resolve
-from lora_bokeh.view import View, pane
+from lora_bokeh.view import View
 from lora_bokeh.widgets import SIZE_BOUNDS
 
 
@@ -83,5 +84,5 @@ class FactorizationPlot(View):
             "heading": "LoRA factorization",
             "texture": speckle(),
             "transition": {"factors": self.transition},
-            "factors": pane(factors_figure()),
+            "factors": pane(factors_figure),
         }

@@ -6,6 +6,7 @@ more than the machine has: the kernels themselves use every core.
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time
@@ -23,7 +24,15 @@ PLACES = threading.BoundedSemaphore(max(1, (os.cpu_count() or 1) // 2))
 BRIEF = 5e8  # multiplications: below this, some tenths of a second, nobody needs a progress bar
 BETWEEN_REPORTS = 0.1  # s
 
+_seconds = math.inf  # that one computation may take; a server sets it
+
 Report = Callable[[], object]
+
+
+def allow(seconds: float) -> None:
+    """Have no computation of this process take longer from now on; it can be gone on with."""
+    global _seconds  # noqa: PLW0603 - of the process, as its cores are
+    _seconds = seconds
 
 
 class Computation:
@@ -81,11 +90,17 @@ class Computation:
 
     def run(self) -> None:
         """Compute in this thread until all is known, or nobody wants to know any more."""
-        reported = time.monotonic()
+        began = reported = time.monotonic()
         for _ in self._steps:
             if (now := time.monotonic()) - reported > BETWEEN_REPORTS:
                 reported = now
                 self._report()
+            if now - began > _seconds and not self.finished:
+                self.failure = (
+                    f"the computation was stopped after {_seconds:g} s, which is the limit here; "
+                    "the command line has none"
+                )
+                break
         self._report()
 
     def listen(self, report: Report) -> None:

@@ -17,26 +17,33 @@ import numpy as np
 
 from lora_bokeh.formats import difference as differences
 from lora_bokeh.formats import plain
+from lora_bokeh.formats.limits import UNLIMITED, Limits, limited, limits
 from lora_bokeh.formats.opening import READERS, open_container
 from lora_bokeh.formats.places import places
 from lora_bokeh.formats.registry import understood
 from lora_bokeh.formats.source import Entry, Source
 from lora_bokeh.formats.stored import SourceError, Stored, TensorInfo
 from lora_bokeh.formats.text import listing
+from lora_bokeh.formats.unpacking import unpacked
 from lora_bokeh.lora import LowRank
 
 __all__ = [
     "READERS",
+    "UNLIMITED",
     "Entry",
+    "Limits",
     "Source",
     "SourceError",
     "Stored",
     "TensorInfo",
     "difference",
+    "limited",
+    "limits",
     "list_tensors",
     "load",
     "open_source",
     "open_tensor",
+    "open_unpacked",
     "select",
 ]
 
@@ -68,11 +75,30 @@ def open_source(path: FilePath) -> Source:
     return _placed(understood(open_container(Path(path))))
 
 
+def open_unpacked(path: FilePath, folder: Path) -> Source:
+    """Return what :func:`open_source` does, every array of it to be read in place.
+
+    Parameters
+    ----------
+    path : str or path
+        As for :func:`open_source`.
+    folder : Path
+        Where arrays go that the file holds packed or as text.
+
+    Raises
+    ------
+    SourceError
+        As :func:`open_source` does, or an array cannot be read.
+    """
+    return _placed(understood(unpacked(open_container(Path(path)), folder)))
+
+
 def difference(
     base: FilePath | Source,
     tuned: FilePath | Source,
     include: differences.Patterns = None,
     exclude: differences.Patterns = None,
+    names: differences.Names = differences.BY_ENDING,
 ) -> Source:
     """Return the source of tuned − base, its tensors matched by name.
 
@@ -82,6 +108,9 @@ def difference(
         Two checkpoints: files, folders or sharded.
     include, exclude : str or sequence of str, optional
         Shell patterns of names: which tensors to compare, and which of these not. Default: all.
+    names : Names, optional
+        Beginnings of the tuned model's names that are others in the base, and whether less than
+        half of the tuned model is enough. Default: names are the same, or their longest ending is.
 
     Returns
     -------
@@ -90,14 +119,15 @@ def difference(
         two tensors and subtracts in float32 (float64 where both are), and
         :meth:`Entry.rounding_error` tells the floor that storage in half precision leaves. What
         has no counterpart is in ``leftovers`` and ``notes``; ``tensors`` are the tuned ones.
+        Names are those of the base; ``coverage`` says how much of the tuned model was matched.
 
     Raises
     ------
     SourceError
-        One of them cannot be read, is an adapter, or nothing matches.
+        One of them cannot be read, is an adapter, or less than half of the tuned model matches.
     """
     first, second = (s if isinstance(s, Source) else open_source(s) for s in (base, tuned))
-    return _placed(differences.difference(first, second, include, exclude))
+    return _placed(differences.difference(first, second, include, exclude, names))
 
 
 def load(source: FilePath, tensor: str | None = None) -> np.ndarray | LowRank:
@@ -125,7 +155,7 @@ def load(source: FilePath, tensor: str | None = None) -> np.ndarray | LowRank:
     return open_tensor(source, tensor).read()
 
 
-def list_tensors(source: FilePath) -> list[TensorInfo]:
+def list_tensors(source: FilePath | Source) -> list[TensorInfo]:
     """Return name, shape, dtype and bytes of everything in a file; see :func:`load`.
 
     Of an adapter they are its pairs: module, shape of ΔW, dtype and bytes of the factors.
@@ -135,7 +165,7 @@ def list_tensors(source: FilePath) -> list[TensorInfo]:
     SourceError
         The file cannot be read.
     """
-    found = open_source(source)
+    found = source if isinstance(source, Source) else open_source(source)
     if not found.is_adapter:
         return [stored.info for stored in found.tensors.values()]
     return [TensorInfo(e.name, e.shape, e.dtype, e.nbytes) for e in found.entries]

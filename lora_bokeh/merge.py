@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,10 +15,11 @@ from lora_bokeh.draws import uniform
 from lora_bokeh.lora import LowRank, scale
 from lora_bokeh.matrix import check_matrix, compute_dtype
 from lora_bokeh.merge_figures import bars_figure, matrix_figure, scale_figure
+from lora_bokeh.shown import pane
 from lora_bokeh.starts import factors_of, own, start
 from lora_bokeh.svd import SVDResult, truncated_svd
 from lora_bokeh.targets import noise, with_singular_values
-from lora_bokeh.view import View, pane
+from lora_bokeh.view import View
 from lora_bokeh.widgets import Component
 
 MOST_ENTRIES = 1 << 22  # of W: the page holds it, to compute the forward pass without Python
@@ -202,20 +205,21 @@ class MergeExplorer(View):
 
     def _page(self) -> dict[str, Any]:
         shape = self.W.shape
-        maps = [matrix_figure(name, shape) for name in ("frozen", "update", "merged")]
+        names = ("frozen", "update", "merged")
+        maps: list[Callable[[], Any]] = [partial(matrix_figure, name, shape) for name in names]
         vectors = {
             "x": (shape[1], "muted"),
             "base": (shape[0], "muted"),
             "update": (shape[0], "accent"),
         }
-        bars = [bars_figure(f"{name}-bars", *how) for name, how in vectors.items()]
-        bars.append(bars_figure("h-bars", shape[0], "muted", second=True))
+        bars = [partial(bars_figure, f"{name}-bars", *how) for name, how in vectors.items()]
+        bars.append(partial(bars_figure, "h-bars", shape[0], "muted", second=True))
         return {
             "frozen": self.W.ravel(),
             "shape": list(shape),
             "best": None if self._best is None else _held(self._best),
             "end": self._last_rank(),
-            "maps": [pane(plot) for plot in (*maps, scale_figure())],
+            "maps": [pane(plot) for plot in (*maps, scale_figure)],
             "bars": [pane(plot) for plot in bars],
         }
 

@@ -11,6 +11,7 @@ from panel.custom import Child
 from lora_bokeh.assets import bundle, stylesheet
 from lora_bokeh.budget_figures import memory_figure, parameters_figure
 from lora_bokeh.presets import USUAL, Model, find_model, presets, published_accuracies
+from lora_bokeh.shown import pane
 from lora_bokeh.trainable import (
     FLOAT32,
     ITEMSIZE,
@@ -20,7 +21,7 @@ from lora_bokeh.trainable import (
     full_rank,
     parameter_budget,
 )
-from lora_bokeh.view import View, pane
+from lora_bokeh.view import View
 from lora_bokeh.widgets import Component
 
 
@@ -123,8 +124,8 @@ class BudgetExplorer(View):
             "models": {name: _held(model) for name, model in self._models.items()},
             "rules": rules,
             "accuracies": published_accuracies(),
-            "parameters": pane(parameters_figure()),
-            "memory": pane(memory_figure()),
+            "parameters": pane(parameters_figure),
+            "memory": pane(memory_figure),
         }
 
 

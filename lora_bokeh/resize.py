@@ -8,9 +8,11 @@ from typing import NamedTuple
 from lora_bokeh.assembling import assemble, decompose_all, usual_dtype
 from lora_bokeh.beside import carried_over, with_company
 from lora_bokeh.cutting import Decomposed
+from lora_bokeh.formats.factor_keys import ADAPTER_MARK
 from lora_bokeh.formats.new_pair import NewPair
 from lora_bokeh.formats.source import Entry, Source
 from lora_bokeh.formats.stored import SourceError
+from lora_bokeh.formats.text import listing
 from lora_bokeh.formats.write_peft import check_plain
 from lora_bokeh.formats.write_safetensors import NewTensor
 from lora_bokeh.progress import Progress, silence
@@ -78,6 +80,7 @@ class Resizing(NamedTuple):
             )
         if source.format == "peft":
             check_plain(source.config)
+        _check_one_adapter(source)
         how = How(form or usual_form(source), dtype or usual_dtype(source.entries))
         others, left_out = carried_over(source, how.form)
         before = Before(source, source.path.stat().st_size, (*source.notes, *left_out))
@@ -114,6 +117,18 @@ class Resizing(NamedTuple):
 def usual_form(source: Source) -> str:
     """Return the format in which an adapter is written unless another is asked for."""
     return "kohya" if source.format == "kohya" else "peft"
+
+
+def _check_one_adapter(source: Source) -> None:
+    """Refuse a file with the pairs of several adapters, which no program loads as one."""
+    adapters = {str(e.name).split(ADAPTER_MARK)[0] for e in source.entries
+                if ADAPTER_MARK in str(e.name)}  # fmt: skip
+    if adapters:
+        raise SourceError(
+            source.path,
+            f"the pairs of several adapters are in it ({listing(sorted(adapters))}); save one by "
+            "itself to resize it",
+        )
 
 
 def _kept(matrix: Decomposed) -> Decomposed:

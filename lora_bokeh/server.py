@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
+import secrets
 import signal
 import socket
 import sys
 import threading
 import webbrowser
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import Any
 
 import panel as pn
-from tornado.ioloop import IOLoop
+from bokeh.settings import settings
+from tornado.ioloop import IOLoop, PeriodicCallback
+from tornado.routing import Rule
 
+from lora_bokeh.guard import Guard, Refused, ServerLimits, told
+from lora_bokeh.headers import security_headers
+from lora_bokeh.pacing import paced
 from lora_bokeh.page import TITLE, page
 
 EVERYWHERE = ("", "0.0.0.0", "::")  # noqa: S104 - addresses that mean all of this machine's
 NOWHERE = ("192.0.2.1", 9)  # reserved for documentation (RFC 5737): routed to, never answered
+
+log = logging.getLogger(__name__)
+
 DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
 
 
@@ -28,6 +38,20 @@ LIFETIMES = {
     "unused_session_lifetime_milliseconds": 3000,
     "check_unused_sessions_milliseconds": 1000,
 }
+
+
+# A page sends its files in parts of a megabyte, and nobody may send for ever.
+CONNECTIONS = {
+    "websocket_max_message_size": 4 << 20,
+    "http_server_kwargs": {
+        "idle_connection_timeout": 60,
+        "body_timeout": 30,
+        "max_body_size": 1 << 20,
+        "max_buffer_size": 8 << 20,
+    },
+}
+ANY_HOST = ".*"
+BETWEEN_SWEEPS = 10_000  # ms
 
 
 class ServerError(OSError):
@@ -47,12 +71,17 @@ def serve(  # noqa: PLR0913 - keyword-only, each with a default
     show: bool = True,
     title: str = TITLE,
     announce: Callable[[str], object] = announce_on_stdout,
+    limits: ServerLimits | None = None,
+    origins: Sequence[str] = (),
+    embed_in: Sequence[str] = (),
+    proxied: bool = False,
 ) -> None:
     """Serve a view until Ctrl-C or SIGTERM.
 
-    Only pages from this very host and port may connect: by ``address``, by "localhost", and, when
-    all addresses are listened on, by this machine's names. Bokeh's own environment variable
-    ``BOKEH_ALLOW_WS_ORIGIN=name:port`` states another name, behind a proxy for example.
+    Only pages from this very host and port may connect, and only requests by that name are
+    answered: by ``address``, by "localhost", and, when all addresses are listened on, by this
+    machine's names. ``origins`` adds other names; Bokeh's own environment variable
+    ``BOKEH_ALLOW_WS_ORIGIN=name:port`` takes the place of all.
 
     Parameters
     ----------
@@ -68,6 +97,14 @@ def serve(  # noqa: PLR0913 - keyword-only, each with a default
         Title of the browser tab.
     announce : callable
         Told in one line where the page is, as soon as the server listens.
+    limits : ServerLimits, optional
+        What the sessions may take.
+    origins : sequence of str
+        Other names of this server, "name" or "name:port", such as a proxy's.
+    embed_in : sequence of str
+        Origins such as "https://name" whose pages may show this one in a frame.
+    proxied : bool, default False
+        Whether a proxy tells the browsers' addresses, in X-Forwarded-For or X-Real-IP.
 
     Raises
     ------
@@ -77,7 +114,15 @@ def serve(  # noqa: PLR0913 - keyword-only, each with a default
     loop = IOLoop()
     with closing(loop), _stopped_by_signals(loop):
         port, server = _listen(
-            lambda: page(make_view(), title), port, address, loop=loop, title=title
+            lambda: page(make_view(), title),
+            port,
+            address,
+            limits or ServerLimits(),
+            origins,
+            loop=loop,
+            title=title,
+            transforms=[security_headers(embed_in)],
+            use_xheaders=proxied,
         )
         url = f"http://{_host(address)}:{port}/"
         announce(f"The page is at {url} (Ctrl-C stops the server)")
@@ -90,27 +135,52 @@ def serve(  # noqa: PLR0913 - keyword-only, each with a default
 
 
 def _listen(
-    make_page: Callable[[], Any], port: int, address: str, **options: Any
+    make_page: Callable[[], Any],
+    port: int,
+    address: str,
+    limits: ServerLimits,
+    names: Sequence[str],
+    **options: Any,
 ) -> tuple[int, Any]:
     """Return the port and a Bokeh server which listens there and has not started yet."""
     if not 0 <= port < 1 << 16:
         raise ServerError(f"a port is a number from 0 to 65535, got {port}")
     try:
         port = _free_port(address, port)
-        server = pn.serve(
-            {"/": make_page},
-            port=port,
-            address=address,
-            websocket_origin=_origins(address, port),
-            show=False,
-            start=False,
-            verbose=False,
-            **LIFETIMES,
-            **options,
-        )
+        origins = [*_origins(address, port), *(name.lower() for name in names)]
+        guard = Guard(origins, limits)
+        with paced(guard):
+            server = pn.serve(
+                {"/": make_page},
+                port=port,
+                address=address,
+                websocket_origin=origins,
+                show=False,
+                start=False,
+                verbose=False,
+                **LIFETIMES,
+                **CONNECTIONS,
+                **_signed(),
+                **options,
+            )
     except OSError as error:
         raise ServerError(_refusal(address, port, error)) from None
+    _post(guard, server)
     return port, server
+
+
+def _post(guard: Guard, server: Any) -> None:
+    """Have the guard see each request before the server's own rules do."""
+    guard.sessions = server.get_sessions
+    server._tornado.add_handlers(ANY_HOST, [Rule(guard, Refused)])
+    server.io_loop.add_callback(PeriodicCallback(guard.end_idle, BETWEEN_SWEEPS).start)
+    log.info("%s", told(guard.limits))
+
+
+def _signed() -> dict[str, Any]:
+    """Return the options by which sessions begin with a page only, which the guard has seen."""
+    key = settings.secret_key_bytes() or secrets.token_bytes(32)
+    return {"sign_sessions": True, "secret_key": key}
 
 
 def _free_port(address: str, port: int) -> int:

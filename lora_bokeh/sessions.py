@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from contextlib import suppress
-from functools import wraps
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
+from contextvars import ContextVar
 from typing import Any
 
 import panel as pn
 from bokeh.document import Document
-from panel.io import document as panel_document
+from panel.io.state import set_curdoc
+
+from lora_bokeh.privates import rely_on_privates
+
+rely_on_privates()
 
 Act = Callable[[], object]
+
+
+def _call(act: Callable[..., object], *args: Any) -> None:
+    act(*args)
+
+
+# How work comes to the session's own thread, where a thread makes something for a session.
+_hand_over: ContextVar[Callable[..., object]] = ContextVar("hand_over", default=_call)
 
 
 def session_document() -> Document | None:
@@ -30,9 +42,30 @@ class Session:
 
     def __init__(self) -> None:
         self._doc = session_document()
-        self._hand_over: Callable[..., object] = _call
+        self._hand_over = _hand_over.get()
         with suppress(RuntimeError):  # no session, or a thread of Panel's pool
             self._hand_over = asyncio.get_running_loop().call_soon_threadsafe
+
+    @property
+    def served(self) -> bool:
+        """Whether a server's page waits for it."""
+        return self._doc is not None
+
+    @property
+    def address(self) -> str:
+        """Where its browser is, as far as the server knows."""
+        context = None if self._doc is None else self._doc.session_context
+        return str(getattr(context and context.request, "remote_ip", None) or "")
+
+    @contextmanager
+    def inside(self) -> Iterator[None]:
+        """Have what is made within a block, in whatever thread, belong to this session."""
+        token = _hand_over.set(self._hand_over)
+        try:
+            with set_curdoc(self._doc) if self._doc is not None else nullcontext():
+                yield
+        finally:
+            _hand_over.reset(token)
 
     def do(self, act: Act) -> None:
         """Have something done, soon, by the session's own thread; may be called in any thread."""
@@ -68,28 +101,3 @@ class Session:
     def _do_next(self, act: Act) -> None:
         if self._doc is not None and self._doc.session_context is not None:  # its page is open
             self._doc.add_next_tick_callback(act)
-
-
-def _call(act: Callable[..., object], *args: Any) -> None:
-    act(*args)
-
-
-def _leaving_none(dispatch: Callable[..., Any]) -> Callable[..., Any]:
-    """Have Panel write all the messages that it put aside while the socket was busy.
-
-    Each has a task of its own, which goes away if an earlier one, having written its messages,
-    took the mark that some are put aside: the last message then waits for the next one to come.
-    """
-
-    @wraps(dispatch)
-    async def dispatch_all(doc: Document) -> None:
-        if doc in panel_document._WRITE_MSGS:
-            panel_document._WRITE_BLOCK[doc] = True
-        await dispatch(doc)
-
-    return dispatch_all
-
-
-PRIVATE = ("_dispatch_msgs", "_WRITE_MSGS", "_WRITE_BLOCK")  # of Panel 1.8 and 1.9
-if all(hasattr(panel_document, name) for name in PRIVATE):
-    panel_document._dispatch_msgs = _leaving_none(panel_document._dispatch_msgs)

@@ -115,8 +115,15 @@ class SVDSteps(Iterator[Step]):
 
     @property
     def converged(self) -> bool:
-        """Whether every one of :attr:`values` is within the tolerance."""
-        return self._known <= self._engine.converged
+        """Whether every one of :attr:`values` is within the tolerance.
+
+        Where one was asked for, its bound must be; a value that may be 0 is within it as it is.
+        """
+        done = self._known <= self._engine.converged
+        if self._options.tol is None or not done:
+            return done
+        off, values = self.error_bound, self.values
+        return bool(np.all((off <= self._options.tol * values) | (values <= off)))
 
     @property
     def tail_norm(self) -> float:

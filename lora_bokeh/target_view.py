@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Any
 
 import param
@@ -30,8 +29,6 @@ class TargetView(View):
 
     def __init__(self, name: str | None = None, **params: Any) -> None:
         self._label = name or "W"
-        # Without a session, what is computed in the background is told by the thread that does it.
-        self._lock = threading.RLock()
         super().__init__(**params)
 
     def _take(self, matrix: Any) -> Any:
@@ -63,6 +60,7 @@ class TargetView(View):
     def _last_rank(self) -> int:
         return int(self._opened[self.target].last)
 
-    def __panel__(self) -> Any:
-        with self._lock:  # nothing is told between what a page begins with and what it follows
-            return super().__panel__()
+    def _bring(self, state: dict[str, Any]) -> None:
+        if state.get("target", self.target) not in self._opened:  # of another matrix
+            state = {name: value for name, value in state.items() if name != "target"}
+        super()._bring(state)

@@ -9,6 +9,7 @@ import param
 
 from lora_bokeh.eckart_young import ADAM_RATE
 from lora_bokeh.sessions import Session, session_document
+from lora_bokeh.shown import pane
 from lora_bokeh.target_view import TargetView
 from lora_bokeh.trainer import Trainer, page_run
 from lora_bokeh.training import INITS, OPTIMIZERS, Training, TrainingRun, scale_of
@@ -16,7 +17,6 @@ from lora_bokeh.training_figures import loss_figure
 from lora_bokeh.training_grid import RATES, Course
 from lora_bokeh.training_offers import Offer, all_runs, offered_gallery
 from lora_bokeh.training_page import TrainingPage
-from lora_bokeh.view import pane
 
 STEPS = (100, 300, 1000, 3000, 10000)  # what the page offers
 
@@ -161,8 +161,8 @@ class TrainingExplorer(TargetView):
     def _page(self) -> dict[str, Any]:
         return {
             "rates": list(self._rates()),
-            "lengths": sorted({*STEPS, self.steps}),
-            "loss": pane(loss_figure()),
+            "lengths": self._lengths(),
+            "loss": pane(loss_figure),
         }
 
     def __panel__(self) -> TrainingPage:
@@ -170,7 +170,6 @@ class TrainingExplorer(TargetView):
             # A notebook may be read without its Python.
             self._hold(self._grids([self._opened[self.target]]))
         page = super().__panel__()
-        page.settle = lambda: self._fill(page)
         page.param.watch(lambda _: self.start(), "starts")
         page.param.watch(lambda _: self.pause(), "pauses")
         return page
@@ -186,15 +185,18 @@ class TrainingExplorer(TargetView):
         course = Course(self.steps, self.seed, self.lora_alpha, self.use_rslora)
         return all_runs(offered, course, self._rates())
 
-    def _fill(self, page: TrainingPage) -> None:
+    def _fill(self) -> dict[str, Any]:
         """Train all that a page without Python offers: the small targets, and what is shown."""
         grids = self._grids(self._opened.values())
         if self.target not in grids:
             self.start()
             self.wait()
-        page.param.update(
-            grids=grids,
-            targets={name: self.targets[name] for name in {self.target: 0, **grids}},
-            lengths=[length for length in page.lengths if length <= self.steps],
-            run=self.run,
-        )
+        return {
+            "grids": grids,
+            "targets": {name: self.targets[name] for name in {self.target: 0, **grids}},
+            "lengths": [length for length in self._lengths() if length <= self.steps],
+            "run": self.run,
+        }
+
+    def _lengths(self) -> list[int]:
+        return sorted({*STEPS, self.steps})

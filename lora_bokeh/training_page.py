@@ -30,7 +30,6 @@ class TrainingPage(Component):
     grids = param.Dict(default={}, doc="All runs of some targets, by name: see training_grid.py.")
     rates = param.List(default=[], doc="Stops of the learning rate.")
     lengths = param.List(default=[], doc="Choices of the steps.")
-    hosted = param.Boolean(default=True, doc="Whether there is a Python to train more.")
     notice = param.String(default="", doc="Why the target was refused, if it was.")
     playhead = param.Number(default=0, doc="Step that is shown; the page's own, never sent back.")
     earlier = param.List(default=[], doc="Lines of earlier runs; the page's own.")

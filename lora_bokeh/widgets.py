@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import panel as pn
 import param
+from bokeh.document import Document
+from bokeh.model import Model
 from bokeh.models import CustomJS
 from panel.custom import Child, Children, JSComponent
+from pyviz_comms import Comm
 
 from lora_bokeh.assets import bundle, stylesheet
-from lora_bokeh.sessions import session_document
 
 SIZE_BOUNDS = (2, 4096)  # what the sliders of d and k offer, unless the view was given more
 REDRAW = "redraw.execute(source)"
@@ -25,9 +28,12 @@ class Component(JSComponent):
     """
 
     paint = param.Dict(default={}, doc="Palette and paint count; the page's own, never sent back.")
+    theme = param.String(default="", doc='"light" or "dark"; "" follows what it is shown in.')
+    hosted = param.Boolean(default=True, doc="Whether there is a Python to compute more.")
     addressed = param.Boolean(default=False, doc="Whether the page's address may carry the state.")
+    place = param.Integer(default=1, doc="Place of the view among those of its page, from 1.")
 
-    settle: Callable[[], None] = staticmethod(lambda: None)  # waits for all that is computed
+    view: Any = None  # the Shown whose page it is
 
     _draws = ""
     _redrawn_on: tuple[str, ...] = ()
@@ -35,14 +41,86 @@ class Component(JSComponent):
     __abstract = True
 
     def __init__(self, **params: Any) -> None:
-        # A served page's address is its own, a notebook's is not.
-        params.setdefault("addressed", session_document() is not None)
-        super().__init__(sizing_mode="stretch_width", **params)
+        super().__init__(**{"sizing_mode": "stretch_width", **params})
+        self._here: dict[str, Any] = {}  # what only the display that is being made is told
+
+    def _get_model(
+        self,
+        doc: Document,
+        root: Model | None = None,
+        parent: Model | None = None,
+        comm: Comm | None = None,
+    ) -> Model:
+        """Return a Bokeh model of the page, for a display that begins; the view is told."""
+        if self.view is None:
+            return self._drawn(super()._get_model(doc, root, parent, comm))
+        with self.view.showing(self, doc, comm) as self._here:
+            return self._drawn(super()._get_model(doc, root, parent, comm))
+
+    def _get_properties(self, doc: Document | None) -> dict[str, Any]:
+        properties = super()._get_properties(doc)
+        properties["data"].update(**self._here)
+        return properties
+
+    def _drawn(self, model: Model) -> Model:
+        """Return the model, with its figures redrawn when what they show changes."""
         if self._draws:
             redraw = CustomJS(code=bundle(self._draws))
-            # jscallback registers only the last of several keys: each property has its own call.
+            call = CustomJS(args={"redraw": redraw, "source": model.data}, code=REDRAW)
             for name in self._redrawn_on:
-                self.jscallback(args={"redraw": redraw}, **{name: REDRAW})
+                model.data.js_on_change(name, call)
+        return model
+
+    def _cleanup(self, root: Model | None = None) -> None:
+        """End a display; after the last one the view does not know this page any more."""
+        super()._cleanup(root)
+        if self.view is not None and not self._models:
+            self.view.hidden(self)
+
+    def clone(self, *args: Any, **params: Any) -> Any:
+        """Return another page of the view, with figures of its own."""
+        if self.view is None:
+            return super().clone(*args, **params)
+        page = pn.panel(self.view)
+        page.param.update(**params)
+        return page
+
+    def save(self, filename: Any, title: str | None = None, **options: Any) -> None:
+        """Save the page as Panel does, titled as the view is."""
+        titled = title or (self.view.page_title() if self.view else None)
+        super().save(filename, titled, **options)
+
+
+class Figure(pn.pane.Bokeh):
+    """A figure as a child of a page, as wide as its place.
+
+    A Bokeh model belongs to one document, so every display of the page has a figure of its own.
+
+    Parameters
+    ----------
+    make : callable
+        Returns the figure, anew each time.
+    """
+
+    def __init__(self, make: Callable[[], Any], **params: Any) -> None:
+        super().__init__(make(), sizing_mode="stretch_width", **params)
+        self._make = make
+        self._taken = False  # the figure of `object`
+
+    def _get_model(
+        self,
+        doc: Document,
+        root: Model | None = None,
+        parent: Model | None = None,
+        comm: Comm | None = None,
+    ) -> Model:
+        if root is None or not self._taken:
+            self._taken = True
+            return super()._get_model(doc, root, parent, comm)
+        other = pn.pane.Bokeh(self._make(), sizing_mode=self.sizing_mode)
+        model = other._get_model(doc, root, parent, comm)
+        self._models[root.ref["id"]] = (model, parent)
+        return model
 
 
 class Shell(Component):
@@ -64,7 +142,6 @@ class Shell(Component):
     progress = param.Dict(default={}, doc="How far its computation has come.")
     cancels = param.Integer(default=0, doc="Counts the clicks on cancel.")
     extensions = param.Integer(default=0, doc="Counts the clicks on more ranks.")
-    hosted = param.Boolean(default=True, doc="Whether there is a Python to compute more.")
     index = param.List(default=[], doc="Rows of the list of matrices, of a file with many.")
     surveys = param.Integer(default=0, doc="Counts the clicks on compute all, and on its stop.")
     surveying = param.Boolean(default=False, doc="Whether all matrices are being computed.")

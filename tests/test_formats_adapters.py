@@ -283,8 +283,6 @@ def test_other_kinds_of_leftovers(tmp_path):
 @pytest.mark.parametrize(
     ("method", "keys"),
     [
-        ("LoHa", [f"hada_{w}" for w in ("w1_a", "w1_b", "w2_a", "w2_b", "t1")]),
-        ("LoKr", ["lokr_w1", "lokr_w2_a", "lokr_w2_b", "lokr_t2"]),
         ("OFT", ["oft_blocks"]),
         ("OFT", ["boft_R.default"]),
         ("GLoRA", ["a1.weight", "a2.weight", "b1.weight", "b2.weight"]),

@@ -192,11 +192,14 @@ BROKEN = {
     "config not text": (config_text(b"\xff\xfe{}"), "the file is not JSON"),
     "config too deep": (config_text(b"[" * 10**6), "the file is not JSON (not text, or too deep)"),
     "config a list": (config_text(b"[1]"), "JSON but not an object"),
-    "config of another method": (peft(peft_type="LOHA"), "peft_type is 'LOHA'"),
+    "config of another method": (peft(peft_type="LOHA"), "says peft_type LOHA, but no tensor"),
     "config elsewhere": (config_elsewhere, "a symbolic link out of its folder"),
     "pattern no table": (peft(rank_pattern=[1]), "rank_pattern is [1], not an object"),
     "pattern broken": (peft(alpha_pattern={"(": 1}), "'(' is no pattern"),
-    "pattern endless": (peft(alpha_pattern={"(a+)+b": 1}), "'(a+)+b' is too intricate"),
+    "pattern followed by nothing": (
+        peft(alpha_pattern={"((?=a)a+)+b": 1}),
+        "is too intricate (ASSERT)",
+    ),
     "modules_to_save": (peft(modules_to_save="head"), "modules_to_save is 'head', not a list"),
     # folders and shards
     "tensors elsewhere": (tensors_elsewhere, "a symbolic link out of its folder"),

@@ -32,6 +32,7 @@ LAYERS = {
             "small",
             "basis",
             "krylov",
+            "enclosure",
             "gram_krylov",
             "factored",
             "options",
@@ -57,8 +58,10 @@ LAYERS = {
         *("pooled", "pictures", "inside", "closer"),
         "budget_figures",
         *("trainer", "training_figures", "training_offers", "merge_figures"),
-        *("widgets", "jobs", "opened", "view", "plans", "survey", "listing", "upload", "answers"),
-        *("sessions", "target_view", "training_page"),
+        *("widgets", "displays", "shown", "view"),
+        *("jobs", "opened", "plans", "survey", "listing", "upload", "answers"),
+        *("privates", "sessions", "target_view", "training_page"),
+        *("reader", "readers", "rates"),
     ],
     "L3": [
         "factorization",
@@ -72,11 +75,19 @@ LAYERS = {
         "workbench",
         "page",
         *("export", "chromium", "picture"),
-        "server",
+        *("guard", "pacing", "headers", "server"),
     ],
     "L4": [
-        *("cli_options", "cli_output", "cli_errors", "cli_progress", "cli_look", "cli_job"),
-        *("cli_act", "cli"),
+        *(
+            "cli_options",
+            "cli_output",
+            "cli_errors",
+            "cli_progress",
+            "cli_source",
+            "cli_look",
+            "cli_job",
+        ),
+        *("cli_act", "cli", "cli_hosting"),
         "cli_view",
         *("cli_budget_output", "cli_budget", "cli_train", "cli_trained", "cli_lesson"),
         "cli_figure",
@@ -87,7 +98,7 @@ LEVEL = {module: level for level, names in enumerate(LAYERS.values()) for module
 PAGE_LIBRARIES = {"bokeh", "panel", "param", "tornado", "jinja2"}
 PAGE_FREE = {*LAYERS["L0"], *LAYERS["L1"], *LAYERS["L4"]}  # the last import L3 inside functions
 
-MAX_FILE, MAX_FUNCTION, MAX_MEDIAN = 200, 30, 10  # lines, neither blank nor docstring
+MAX_FILE, MAX_FUNCTION, MAX_MEDIAN = 400, 30, 10  # lines, neither blank nor docstring
 
 FILES = sorted(PACKAGE.rglob("*.py"))
 NAMES = [str(path.relative_to(PACKAGE)) for path in FILES]

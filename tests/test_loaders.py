@@ -13,6 +13,7 @@ from hypothesis.extra import numpy as hnp
 from safetensors.numpy import save_file
 
 from lora_bokeh import loaders
+from lora_bokeh.formats.text import printable
 from lora_bokeh.loaders import SourceError, list_tensors, load
 
 SHAPES = hnp.array_shapes(min_dims=2, max_dims=2, max_side=6)
@@ -151,9 +152,10 @@ def refusal(path, tensor=None):
     with pytest.raises(SourceError) as error:
         load(path, tensor)
     text = str(error.value)
-    assert text.startswith(f"{path}: ")
+    where = printable(f"{path}: ")
+    assert text.startswith(where)
     assert "\n" not in text
-    return text.removeprefix(f"{path}: ")
+    return text.removeprefix(where)
 
 
 @pytest.mark.parametrize(

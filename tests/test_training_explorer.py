@@ -5,6 +5,7 @@ from contextlib import ExitStack
 
 import numpy as np
 import pytest
+from bokeh.document import Document
 
 from lora_bokeh import LowRank, TrainingExplorer, targets, train
 from lora_bokeh.jobs import PLACES
@@ -78,9 +79,8 @@ def test_a_pair_can_be_the_target():
 
 
 def settled(view):
-    page = view.__panel__()
-    page.settle()
-    return page
+    """Return what a file holds."""
+    return view.__panel__().get_root(Document()).data
 
 
 def test_a_file_holds_all_runs_of_small_targets_and_one_of_a_large():

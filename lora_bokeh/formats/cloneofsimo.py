@@ -6,7 +6,7 @@ their token, ``<s1>``. Source: cloneofsimo/lora ``lora_diffusion/lora.py``.
 
 from __future__ import annotations
 
-from lora_bokeh.formats import pairing
+from lora_bokeh.formats import factor_keys, pairing
 from lora_bokeh.formats.source import Source
 from lora_bokeh.formats.stored import Container
 
@@ -15,7 +15,7 @@ PATTERNS = (("A", r"([^:]+:\d+):down"), ("B", r"([^:]+:\d+):up"))
 
 def read(container: Container) -> Source | None:
     """Return the adapter; None if the keys are not of this kind."""
-    keys = pairing.gather(container, PATTERNS)
+    keys = factor_keys.gather(container, PATTERNS)
     if not keys.modules:
         return None
     entries = pairing.stored_pairs(container, keys)
@@ -25,6 +25,7 @@ def read(container: Container) -> Source | None:
         entries,
         name="cloneofsimo",
         rest=keys.rest,
+        alone=keys.alone,
         config=container.metadata,
         notes=notes,
     )

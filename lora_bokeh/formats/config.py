@@ -11,20 +11,28 @@ import re
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from lora_bokeh import lora
+from lora_bokeh.formats.automaton import Automaton, UnsupportedError
 from lora_bokeh.formats.pairing import Scaling
 from lora_bokeh.formats.stored import SourceError
 
-# A pattern comes from a stranger and Python's matcher backtracks: what could keep it busy for
-# longer than the file is worth is refused.
+# A pattern comes from a stranger and Python's matcher backtracks: what could keep it busy is
+# given to an automaton, which does not; what that cannot follow is refused.
 MAX_REPEATS = 4
 REPEAT = re.compile(r"(?<![\\(])[*+?{]")
 REPEATED_GROUP = re.compile(r"\)[*+{]")
 
 Value = TypeVar("Value")
-Patterns = list[tuple[re.Pattern[str], float]]
+Patterns = list[tuple["Pattern", float]]
+
+
+class Pattern(Protocol):
+    """What tells whether a module's name fits."""
+
+    def match(self, string: str, /) -> object:
+        """Return something true if it does."""
 
 
 class LoraConfig:
@@ -46,8 +54,8 @@ class LoraConfig:
     def __init__(self, path: Path, values: Mapping[str, Any]) -> None:
         self._path = path
         self._values = values
-        self._alpha = self._checked("lora_alpha", values.get("lora_alpha"))
-        self._rank = None if values.get("r") is None else self._checked("r", values["r"])
+        self._alpha = number(path, "lora_alpha", values.get("lora_alpha"))
+        self._rank = None if values.get("r") is None else number(path, "r", values["r"])
 
     def scaling(self, module: str, rank: int) -> Scaling:
         """Return the scale of a module whose factors have the inner dimension ``rank``.
@@ -66,6 +74,11 @@ class LoraConfig:
         assert alpha is not None  # noqa: S101 - __init__ has checked it
         return Scaling(lora.scale(alpha, rank, bool(self._values.get("use_rslora"))), alpha)
 
+    def rank_of(self, module: str) -> int:
+        """Return the r that the configuration gives a module."""
+        r = first_match(self._ranks, module, self._rank)
+        return int(number(self._path, "r", r))
+
     @cached_property
     def _ranks(self) -> Patterns:
         return self._patterns("rank_pattern")
@@ -79,29 +92,22 @@ class LoraConfig:
         if not isinstance(table, dict):
             raise SourceError(self._path, f"{key} is {table!r:.40}, not an object")
         return [
-            (self._compiled(key, pattern), self._checked(f"{key}[{pattern!r}]", value))
+            (self._compiled(key, pattern), number(self._path, f"{key}[{pattern!r}]", value))
             for pattern, value in table.items()
         ]
 
-    def _compiled(self, key: str, pattern: str) -> re.Pattern[str]:
-        if len(REPEAT.findall(pattern)) > MAX_REPEATS or REPEATED_GROUP.search(pattern):
-            raise SourceError(self._path, f"{key}: the pattern {pattern!r:.60} is too intricate")
+    def _compiled(self, key: str, pattern: str) -> Pattern:
         try:
+            if len(REPEAT.findall(pattern)) > MAX_REPEATS or REPEATED_GROUP.search(pattern):
+                return Automaton(rf"(.*\.)?({pattern})")
             return key_pattern(pattern)
+        except UnsupportedError as error:
+            reason = f"{key}: the pattern {pattern!r:.60} is too intricate ({error})"
+            raise SourceError(self._path, reason) from None
         except (re.error, RecursionError, OverflowError) as error:
             raise SourceError(
                 self._path, f"{key}: {pattern!r:.60} is no pattern ({error})"
             ) from None
-
-    def _checked(self, name: str, value: object) -> float:
-        """Return a finite number; as a rank it has to be a whole one from 1."""
-        if value is None:
-            raise SourceError(self._path, f"{name} is missing, and with it the scale of ΔW")
-        if isinstance(value, bool) or not isinstance(value, int | float) or not _finite(value):
-            raise SourceError(self._path, f"{name} is {value!r:.40}, not a finite number")
-        if name.startswith("r") and (value < 1 or value != int(value)):
-            raise SourceError(self._path, f"{name} is {value!r}, a rank is a whole number from 1")
-        return value
 
 
 def key_pattern(key: str) -> re.Pattern[str]:
@@ -109,11 +115,26 @@ def key_pattern(key: str) -> re.Pattern[str]:
     return re.compile(rf"(.*\.)?({key})$")
 
 
-def first_match(
-    patterns: Sequence[tuple[re.Pattern[str], Value]], module: str, default: Value
-) -> Value:
+def first_match(patterns: Sequence[tuple[Pattern, Value]], module: str, default: Value) -> Value:
     """Return the value of the first pattern that fits a module's name."""
     return next((value for pattern, value in patterns if pattern.match(module)), default)
+
+
+def number(path: Path, name: str, value: object) -> float:
+    """Return a finite number; as a rank it has to be a whole one from 1.
+
+    Raises
+    ------
+    SourceError
+        It is none.
+    """
+    if value is None:
+        raise SourceError(path, f"{name} is missing, and with it the scale of ΔW")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not _finite(value):
+        raise SourceError(path, f"{name} is {value!r:.40}, not a finite number")
+    if name.startswith("r") and (value < 1 or value != int(value)):
+        raise SourceError(path, f"{name} is {value!r}, a rank is a whole number from 1")
+    return value
 
 
 def _finite(value: float) -> bool:

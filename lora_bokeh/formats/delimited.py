@@ -7,26 +7,26 @@ it (column names). A header made of numbers cannot be told from data and is read
 
 from __future__ import annotations
 
+import sys
 from array import array
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from lora_bokeh.formats.limits import LIFT, check_size, limits
 from lora_bokeh.formats.stored import SourceError, Stored, TensorInfo
 
-MAX_BYTES = 1 << 30  # parsing takes about a second for each 40 MB; .npy is the format for more
-MAX_LINE = 1 << 24  # characters: a row of a million numbers
 SEPARATORS = ";\t,"
 
 
 def tensors(path: Path) -> list[Stored]:
     """Return the one matrix of the file, as float64."""
-    size = path.stat().st_size
-    if size > MAX_BYTES:
-        raise SourceError(path, f"{size} bytes of text are too many; save the matrix as .npy")
+    advice = f"save the matrix as .npy; {LIFT}"
+    check_size(path, "its text", path.stat().st_size, limits().text_bytes, advice)
     w = _parse(path)
-    return [Stored(TensorInfo(None, w.shape, str(w.dtype), w.nbytes), lambda: w)]
+    return [Stored(TensorInfo(None, w.shape, str(w.dtype), w.nbytes), partial(np.asarray, w))]
 
 
 def _parse(path: Path) -> np.ndarray:
@@ -65,13 +65,13 @@ def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
     """Yield the numbered lines, in bounded memory whatever the file is made of."""
     with path.open(encoding="utf-8-sig") as file:
-        number = 0
+        number, most = 0, int(min(limits().line_characters, sys.maxsize))
         try:
-            while line := file.readline(MAX_LINE):
+            while line := file.readline(most):
                 number += 1
-                if len(line) == MAX_LINE:
+                if len(line) == most:
                     raise SourceError(
-                        path, f"line {number} is longer than {MAX_LINE} characters; use .npy"
+                        path, f"line {number} is longer than {most:,} characters; use .npy"
                     )
                 yield number, line
         except UnicodeDecodeError:

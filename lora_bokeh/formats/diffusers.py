@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from lora_bokeh.formats import pairing
+from lora_bokeh.formats import factor_keys, pairing
 from lora_bokeh.formats.config import LoraConfig
 from lora_bokeh.formats.jsons import parse_object
 from lora_bokeh.formats.source import Source
@@ -19,8 +19,8 @@ from lora_bokeh.formats.stored import Container
 
 METADATA = "lora_adapter_metadata"
 PATTERNS = (
-    ("A", r"(.+?)(?:\.processor)?(\.to_[a-z_]+)_lora\.down\.weight"),
-    ("B", r"(.+?)(?:\.processor)?(\.to_[a-z_]+)_lora\.up\.weight"),
+    ("A", r"(.+?)(?:\.processor)?(\.(?:to|add)_[a-z_]+)_lora\.down\.weight"),
+    ("B", r"(.+?)(?:\.processor)?(\.(?:to|add)_[a-z_]+)_lora\.up\.weight"),
     ("A", r"(.+)\.lora(?:_linear_layer)?\.down\.weight"),
     ("B", r"(.+)\.lora(?:_linear_layer)?\.up\.weight"),
     ("A", r"(.+)\.lora_A(?:\.default)?\.weight"),
@@ -31,16 +31,23 @@ PATTERNS = (
 
 def read(container: Container) -> Source | None:
     """Return the adapter; None if the keys are not those of diffusers."""
-    keys = pairing.gather(container, PATTERNS)
+    keys = factor_keys.gather(container, PATTERNS)
     if not keys.modules:
         return None
     config = _config(container)
-    entries = [
-        pairing.pair(container, name, parts, scaling=_scaling(container, config, name, parts))
-        for name, parts in keys.modules.items()
-    ]
+    pairs = pairing.each(
+        keys.modules,
+        lambda name, parts: pairing.pair(
+            container, name, parts, scaling=_scaling(container, config, name, parts)
+        ),
+    )
     return pairing.adapter(
-        container, entries, name="diffusers", rest=keys.rest, config=config or container.metadata
+        container,
+        pairs,
+        name="diffusers",
+        rest=keys.rest,
+        alone=keys.alone,
+        config=config or container.metadata,
     )
 
 
@@ -51,7 +58,7 @@ def _config(container: Container) -> dict[str, Any]:
 
 
 def _scaling(
-    container: Container, config: Mapping[str, Any], name: str, parts: pairing.Parts
+    container: Container, config: Mapping[str, Any], name: str, parts: factor_keys.Parts
 ) -> Callable[[int], pairing.Scaling]:
     """Return the rule for a module: its own alpha, else the configuration of its component."""
     component, _, module = name.partition(".")

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
+from lora_bokeh.formats.limits import check_size, limits
 from lora_bokeh.formats.stored import SourceError
 
-MAX_BYTES = 64 << 20  # the index of a checkpoint with a million tensors
 
-
-def read_object(path: Path, limit: int = MAX_BYTES) -> dict[str, Any]:
-    """Return the JSON object in a file of at most ``limit`` bytes."""
+def read_object(path: Path) -> dict[str, Any]:
+    """Return the JSON object in a file within the limits in force."""
+    limit = limits().header_bytes
     try:
         with path.open("rb") as file:
-            content = file.read(limit + 1)
+            content = file.read() if limit == math.inf else file.read(int(limit) + 1)
     except OSError as error:
         raise SourceError(path, (error.strerror or str(error)).lower()) from None
-    if len(content) > limit:
-        raise SourceError(path, f"more than {limit} bytes, too many for such a file")
+    check_size(path, "the file", len(content), limit)
     return parse_object(path, content)
 
 

@@ -6,24 +6,28 @@ between them. The scale is ``.alpha``/r. Source: kohya-ss/sd-scripts ``networks/
 
 from __future__ import annotations
 
-from lora_bokeh.formats import pairing
+from lora_bokeh.formats import factor_keys, pairing
 from lora_bokeh.formats.source import Source
 from lora_bokeh.formats.stored import Container
 
-PATTERNS = (
-    ("A", r"(.+)\.lora_down\.weight"),
-    ("B", r"(.+)\.lora_up\.weight"),
-    ("mid", r"(.+)\.lora_mid\.weight"),
-    ("alpha", r"(.+)\.alpha"),
+PATTERNS = (  # an underscore before lora_ is what some converters make of the dot
+    ("A", r"(.+)[._]lora_down\.weight"),
+    ("B", r"(.+)[._]lora_up\.weight"),
+    ("mid", r"(.+)[._]lora_mid\.weight"),
+    ("alpha", r"(.+?)(?:_lora)?[._]alpha"),
 )
 
 
 def read(container: Container) -> Source | None:
     """Return the adapter; None if the keys are not kohya's."""
-    keys = pairing.gather(container, PATTERNS)
+    keys = factor_keys.gather(container, PATTERNS)
     if not keys.modules:
         return None
-    entries = pairing.stored_pairs(container, keys)
     return pairing.adapter(
-        container, entries, name="kohya", rest=keys.rest, config=container.metadata
+        container,
+        pairing.stored_pairs(container, keys),
+        name="kohya",
+        rest=keys.rest,
+        alone=keys.alone,
+        config=container.metadata,
     )

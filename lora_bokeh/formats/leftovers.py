@@ -16,6 +16,8 @@ OTHER_METHODS = {  # LyCORIS's and PEFT's whose update is not B·A, by what tens
     "IA³": r"\.(on_input|ia3_l)(\.|$)",
     "VeRA": r"\.vera_lambda_[bd](\.|$)",
 }
+# What no checkpoint calls a matrix of its own: a factor, whoever wrote it.
+LORA_FACTOR = re.compile(r"(?i)(^|[._])lora\d*[._]|[._]lora\d*$|lora_(a|b|up|down|mid|embedding)")
 KINDS = (  # the first that is found in a name is its kind
     ("DoRA magnitudes", r"\.lora_magnitude_vector(\.|$)|\.dora_scale$"),
     ("biases of lora_B", r"\.lora_B\.(default\.)?bias$"),
@@ -24,7 +26,7 @@ KINDS = (  # the first that is found in a name is its kind
     ("whole differences", r"\.(diff|diff_b)$"),
     ("learned embeddings", r"^<.*>$"),
     ("alphas without a pair", r"\.alpha$"),
-    ("malformed LoRA keys", r"lora_(A|B|up|down|mid|embedding)|[._]lora\.|:(up|down)$"),
+    ("malformed LoRA keys", rf"{LORA_FACTOR.pattern}|:(up|down)$"),
     ("biases", r"\.bias$"),
     ("other tensors", ""),
 )

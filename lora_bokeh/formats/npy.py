@@ -6,6 +6,7 @@ import io
 import math
 import warnings
 import zipfile
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -14,10 +15,13 @@ from typing import IO, Literal, NamedTuple
 
 import numpy as np
 
+from lora_bokeh.formats.limits import LIFT, check_count, check_name, check_size, limits
 from lora_bokeh.formats.stored import SourceError, Stored, TensorInfo
+from lora_bokeh.formats.text import bytes_text
 
 HEADER_BYTES = 10_000  # NumPy's own bound for a header it parses without being told to trust it
-MAX_INFLATED_BYTES = 4 << 30  # of a compressed member, which has to be held in memory whole
+DIRECTORY_BYTES = 256  # of a member in the archive's directory, on average at most
+PACKED_BY_NUMPY = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
 class Header(NamedTuple):
@@ -49,15 +53,43 @@ def npy_tensors(path: Path) -> list[Stored]:
 def npz_tensors(path: Path) -> list[Stored]:
     """Return the arrays of a ``.npz`` file, of which only the headers have been read."""
     with _unzipped(path) as archive:
+        check_count(path, len(archive.infolist()), "members", limits().members)
         members = [m for m in archive.infolist() if m.filename.endswith(".npy")]
+        _check_names(path, [member.filename for member in members])
         return [_member(path, archive, member) for member in members]
+
+
+def _check_names(path: Path, names: list[str]) -> None:
+    for name in names:
+        check_name(path, name)
+    if len(set(names)) < len(names):
+        twice = next(name for name, times in Counter(names).items() if times > 1)
+        raise SourceError(path, f"two members are named {twice!r}; which one is meant is unknown")
+
+
+class _Directory(io.BufferedReader):
+    """A file of which nothing larger than the directory of an archive may be is read at once.
+
+    ``zipfile`` reads as much as the archive claims its directory to have.
+    """
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        most = limits().members * DIRECTORY_BYTES
+        if size is None or size < 0 or most == math.inf:
+            return super().read(size)  # zipfile asks for all that is left only at the very end
+        if size > most:
+            raise SourceError(
+                Path(self.name),
+                f"its directory takes {size:,} bytes, more than {int(most):,}; {LIFT}",
+            )
+        return super().read(size)
 
 
 @contextmanager
 def _unzipped(path: Path) -> Iterator[zipfile.ZipFile]:
     """Give the archive, and name it where it is damaged."""
     try:
-        with zipfile.ZipFile(path) as archive:
+        with _Directory(io.FileIO(path)) as file, zipfile.ZipFile(file) as archive:
             yield archive
     except (SourceError, OSError, MemoryError):
         raise
@@ -70,6 +102,11 @@ def _unzipped(path: Path) -> Iterator[zipfile.ZipFile]:
 
 def _member(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Stored:
     """Describe one array of the archive without inflating its entries."""
+    if member.compress_type not in PACKED_BY_NUMPY:
+        raise SourceError(
+            path,
+            f"{member.filename!r} is not packed as NumPy does it; pack it by np.savez_compressed",
+        )
     with archive.open(member) as stream:
         header = _read_header(path, stream, repr(member.filename))
     info = header.info(member.filename.removesuffix(".npy"))
@@ -104,7 +141,7 @@ def _check_entries(path: Path, header: Header, size: int, where: str) -> None:
     if header.dtype.kind == "V":
         raise SourceError(
             path,
-            f"{where} holds raw {header.dtype} bytes, as NumPy saves bfloat16 and float8; "
+            f"{where} holds raw {header.dtype!s:.60} bytes, as NumPy saves bfloat16 and float8; "
             "save it as .safetensors, which keeps the dtype",
         )
     if header.nbytes > size - header.offset:
@@ -126,14 +163,24 @@ def _inflate(path: Path, member: zipfile.ZipInfo, header: Header) -> np.ndarray:
     """Read one member of a ``.npz`` into memory, its size having been checked."""
     where = repr(member.filename)
     _check_entries(path, header, member.file_size, where)
-    if member.compress_size < member.file_size > MAX_INFLATED_BYTES:
-        raise SourceError(
-            path,
-            f"{where} would unpack to {member.file_size} bytes, more than {MAX_INFLATED_BYTES}; "
-            "save it as .npy, which is read without unpacking",
-        )
+    if member.compress_type != zipfile.ZIP_STORED:
+        _check_unpacked(path, member, header.nbytes)
     with _unzipped(path) as archive, archive.open(member) as stream:
         return _native(np.lib.format.read_array(stream, allow_pickle=False))
+
+
+def _check_unpacked(path: Path, member: zipfile.ZipInfo, size: int) -> None:
+    """Refuse what would unpack to more than memory should hold; ``size`` is what is read."""
+    what, most = f"{member.filename!r} unpacked", limits()
+    check_size(path, what, size, most.unpacked_bytes, f"save it as .npy; {LIFT}")
+    # The archive's word for the packed bytes is not taken past the file's own.
+    packed = min(member.compress_size, path.stat().st_size)
+    if size > most.small_bytes and size > most.ratio * packed:
+        raise SourceError(
+            path,
+            f"{what} takes {bytes_text(size)}, {size / max(packed, 1):,.0f} times what it takes "
+            f"packed, more than {int(most.ratio)} times; {LIFT}",
+        )
 
 
 def _native(array: np.ndarray) -> np.ndarray:

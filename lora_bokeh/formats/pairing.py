@@ -7,23 +7,24 @@ brought together, checked by their headers alone, and made entries which are rea
 from __future__ import annotations
 
 import math
-import re
-from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from lora_bokeh import lora
 from lora_bokeh.formats import leftovers
+from lora_bokeh.formats.factor_keys import Keys, Parts
+from lora_bokeh.formats.module_names import live_name
 from lora_bokeh.formats.places import natural
-from lora_bokeh.formats.source import Entry, Source
+from lora_bokeh.formats.source import Entry, Finding, Source
 from lora_bokeh.formats.stored import Container, SourceError, TensorInfo
 from lora_bokeh.formats.text import count, listing
 from lora_bokeh.lora import LowRank
 
-Parts = dict[str, str]  # "A", "B", "alpha", "mid" → key
+COPIES = "copies of pairs"
+UNPAIRED, BROKEN = "factors without the other one", "factors of broken pairs"
 
 
 class Scaling(NamedTuple):
@@ -33,74 +34,129 @@ class Scaling(NamedTuple):
     alpha: float | None
 
 
-class Keys(NamedTuple):
-    """The keys of a file, sorted: {module: its parts}, and those that are no part of a pair."""
+class Pairs(NamedTuple):
+    """The pairs of a file that are sound, and those that are not.
 
-    modules: dict[str, Parts]
-    rest: list[str]
-
-
-def gather(container: Container, patterns: Sequence[tuple[str, str]]) -> Keys:
-    """Sort the keys of a file into modules.
-
-    Parameters
+    Attributes
     ----------
-    container : Container
-        The file.
-    patterns : sequence of (part, regular expression)
-        A key that an expression matches whole is that part of the module its groups spell.
-
-    Raises
-    ------
-    SourceError
-        A module has one factor without the other, or two of the same.
+    entries : list of Entry
+        The sound ones.
+    broken : dict
+        {module: (its keys, what is wrong)}.
     """
-    compiled = [(part, re.compile(pattern)) for part, pattern in patterns]
-    modules: dict[str, Parts] = defaultdict(dict)
-    rest = []
-    for key in container.named:
-        found = ((part, pattern.fullmatch(key)) for part, pattern in compiled)
-        part, match = next(((p, m) for p, m in found if m), ("", None))
-        if match is None:
-            rest.append(key)
-            continue
-        parts = modules["".join(filter(None, match.groups()))]
-        if part in parts:
-            raise SourceError(
-                container.path, f"{parts[part]!r} and {key!r} are both the same factor"
-            )
-        parts[part] = key
-    return _complete(container, modules, rest)
+
+    entries: list[Entry]
+    broken: dict[str, tuple[tuple[str, ...], SourceError]]
+
+    @property
+    def broken_keys(self) -> set[str]:
+        """The keys of pairs that are not sound."""
+        return {key for keys, _ in self.broken.values() for key in keys}
+
+    def __add__(self, other: Pairs) -> Pairs:  # type: ignore[override]
+        """Return the pairs of both."""
+        return Pairs([*self.entries, *other.entries], {**self.broken, **other.broken})
 
 
-def _complete(container: Container, modules: dict[str, Parts], rest: list[str]) -> Keys:
-    """Keep the modules with both factors; those with one are refused, with none no modules."""
-    whole = {name: parts for name, parts in modules.items() if {"A", "B"} <= parts.keys()}
-    others = [parts for name, parts in modules.items() if name not in whole]
-    alone = [parts.get("A") or parts["B"] for parts in others if {"A", "B"} & parts.keys()]
-    if alone:
-        verb = "is a factor" if len(alone) == 1 else "are factors"
-        raise SourceError(
-            container.path, f"{listing(alone)} {verb} of a LoRA pair without the other factor"
-        )
-    return Keys(whole, rest + [key for parts in others for key in parts.values()])
+Made = TypeVar("Made")
+
+
+def each(modules: Mapping[str, Made], make: Callable[[str, Made], Entry]) -> Pairs:
+    """Make the entry of each module, and set aside those of which none can be made."""
+    entries, broken = [], {}
+    for name, parts in modules.items():
+        try:
+            entries.append(make(name, parts))
+        except SourceError as error:
+            broken[name] = (_keys_of(parts), error)
+    return Pairs(entries, broken)
+
+
+def _keys_of(parts: Any) -> tuple[str, ...]:
+    mapping = next((p for p in (parts, *(parts if isinstance(parts, tuple) else ()))
+                    if isinstance(p, Mapping)), {})  # fmt: skip
+    return tuple(mapping.values())
 
 
 def adapter(  # noqa: PLR0913 - all but two are by keyword
     container: Container,
-    entries: Sequence[Entry],
+    pairs: Pairs,
     *,
     name: str,
     rest: Sequence[str],
     config: Mapping[str, Any],
     notes: Sequence[str] = (),
+    findings: Sequence[Finding] = (),
     modules_to_save: Sequence[str] = (),
+    alone: Sequence[str] = (),
+    copies: Sequence[str] = (),
 ) -> Source:
-    """Return the source of an adapter: its pairs in order, notes on all that is not obvious."""
-    ordered = sorted(entries, key=lambda entry: natural(entry.name or ""))
-    left = leftovers.by_kind(rest, modules_to_save)
-    said = [*_scale_notes(ordered), *notes, *leftovers.notes(left, "not part of a LoRA pair")]
-    return Source(container.path, name, tuple(ordered), tuple(said), left, config, container.named)
+    """Return the source of an adapter: its pairs in order, notes on all that is not obvious.
+
+    Raises
+    ------
+    SourceError
+        None of its pairs is sound: what is wrong with the first.
+    """
+    if pairs.broken and not pairs.entries:
+        raise next(iter(pairs.broken.values()))[1]
+    ordered = sorted(pairs.entries, key=lambda entry: natural(entry.name or ""))
+    used = {key for entry in ordered for key in entry.keys} | {*alone, *copies} | pairs.broken_keys
+    left = leftovers.by_kind([key for key in rest if key not in used], modules_to_save)
+    if copies:
+        left[COPIES] = tuple(copies)
+    if alone:
+        left[UNPAIRED] = tuple(alone)
+    if pairs.broken:
+        left[BROKEN] = tuple(sorted(pairs.broken_keys))
+    found = (*_broken_findings(pairs), *_alone_findings(alone), *findings)
+    said = [
+        *(finding.said for finding in found),
+        *(_scale_notes(ordered) if all(f.kind != "scale unknown" for f in found) else ()),
+        *notes,
+        *leftovers.notes(left, "not part of a LoRA pair"),
+    ]
+    return Source(
+        container.path,
+        name,
+        tuple(ordered),
+        tuple(said),
+        left,
+        config,
+        container.named,
+        findings=found,
+    )
+
+
+def _broken_findings(pairs: Pairs) -> list[Finding]:
+    """Name each pair that cannot be read, and say why of the first few."""
+    if not pairs.broken:
+        return []
+    reasons = [error.reason for _, error in pairs.broken.values()]
+    names = tuple(pairs.broken)
+    said = f"{count(len(names), 'broken pair')} left out: {listing(names)} ({listing(reasons, 3)})"
+    return [Finding("broken pairs", names, said)]
+
+
+def _alone_findings(alone: Sequence[str]) -> list[Finding]:
+    if not alone:
+        return []
+    said = f"{count(len(alone), 'factor')} without the other one left out: {listing(alone)}"
+    return [Finding("unpaired keys", tuple(alone), said)]
+
+
+def dead_prefixes(modules: Iterable[str]) -> list[Finding]:
+    """Name the prefixes of keys that PEFT would ignore."""
+    wrappers = {name: live_name(name)[1] for name in modules}
+    dead = [name for name, wrapper in wrappers.items() if wrapper]
+    if not dead:
+        return []
+    prefixes = list(dict.fromkeys(wrappers[name] for name in dead))
+    said = (
+        f"PEFT would ignore {count(len(dead), 'module')} whose keys have {listing(prefixes)!r} "
+        f"in them; they are read without it: {listing(dead)}"
+    )
+    return [Finding("dead prefixes", tuple(dead), said)]
 
 
 def _scale_notes(entries: Sequence[Entry]) -> list[str]:
@@ -135,12 +191,14 @@ def _number(container: Container, key: str) -> float:
     return number
 
 
-def stored_pairs(container: Container, keys: Keys) -> list[Entry]:
+def stored_pairs(container: Container, keys: Keys) -> Pairs:
     """Return an entry for each module, scaled by its own alpha tensor."""
-    return [
-        pair(container, name, parts, scaling=partial(stored_scaling, container, parts))
-        for name, parts in keys.modules.items()
-    ]
+    return each(
+        keys.modules,
+        lambda name, parts: pair(
+            container, name, parts, scaling=partial(stored_scaling, container, parts)
+        ),
+    )
 
 
 def pair(  # noqa: PLR0913 - all but three are by keyword

@@ -6,6 +6,8 @@ from lora_bokeh.formats import (
     cloneofsimo,
     diffusers,
     kohya,
+    lycoris,
+    mlx,
     other_methods,
     pairs,
     peft,
@@ -14,8 +16,9 @@ from lora_bokeh.formats import (
 from lora_bokeh.formats.source import Source
 from lora_bokeh.formats.stored import Container
 
-# From the surest keys to the loosest; what is left of adapters is refused.
-ADAPTERS = (peft, kohya, cloneofsimo, diffusers, other_methods, pairs)
+# PEFT first, whose configuration decides; then from the surest keys to the loosest; what is left
+# of adapters is refused.
+ADAPTERS = (peft, kohya, cloneofsimo, diffusers, mlx, lycoris, pairs, other_methods)
 
 
 def understood(container: Container) -> Source:
@@ -24,4 +27,5 @@ def understood(container: Container) -> Source:
         source = format_.read(container)
         if source is not None:
             return source
+    other_methods.refuse_rest(container)
     return plain.read(container)

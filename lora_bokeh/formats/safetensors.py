@@ -15,6 +15,7 @@ import ml_dtypes
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
+from lora_bokeh.formats.limits import check_count, check_name, check_size, limits
 from lora_bokeh.formats.stored import SourceError, Stored, TensorInfo
 
 PICKLES = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK\x03\x04")  # torch.save zips its
@@ -27,7 +28,7 @@ DTYPES: dict[str, np.dtype] = {
         "I32": "<i4", "U64": "<u8", "I64": "<i8", "F16": "<f2", "F32": "<f4", "F64": "<f8",
         "BF16": ml_dtypes.bfloat16, "C64": "<c8", "F8_E4M3": ml_dtypes.float8_e4m3fn,
         "F8_E5M2": ml_dtypes.float8_e5m2, "F8_E4M3FNUZ": ml_dtypes.float8_e4m3fnuz,
-        "F8_E5M2FNUZ": ml_dtypes.float8_e5m2fnuz,
+        "F8_E5M2FNUZ": ml_dtypes.float8_e5m2fnuz, "F8_E8M0": ml_dtypes.float8_e8m0fnu,
     }.items()
 }  # fmt: skip
 
@@ -39,6 +40,7 @@ def tensors(path: Path) -> list[Stored]:
 
 def contents(path: Path) -> tuple[list[Stored], dict[str, str]]:
     """Return the tensors of the file in the order of their names, and its metadata."""
+    _check_header(path)
     try:
         # Opening is the check: lengths, offsets, no gap, no overlap. What cannot be opened at all
         # would be "not found" to safe_open, so it is tried before.
@@ -48,7 +50,16 @@ def contents(path: Path) -> tuple[list[Stored], dict[str, str]]:
         raise SourceError(path, _reason(path, error)) from None
     header, start = _read_header(path)
     metadata = header.pop("__metadata__", None) or {}
+    check_count(path, len(header), "tensors", limits().tensors)
     return [_stored(path, start, name, header[name]) for name in sorted(header)], metadata
+
+
+def _check_header(path: Path) -> None:
+    """Refuse a header that would take long to parse, before the library parses it."""
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(LENGTH_BYTES), "little")
+    if length <= path.stat().st_size:  # else the library says that the file is cut short
+        check_size(path, "its header", length, limits().header_bytes)
 
 
 def _reason(path: Path, error: SafetensorError) -> str:
@@ -69,6 +80,7 @@ def _read_header(path: Path) -> tuple[dict[str, Any], int]:
 
 
 def _stored(path: Path, start: int, name: str, entry: dict[str, Any]) -> Stored:
+    check_name(path, name)
     begin, end = entry["data_offsets"]
     dtype = DTYPES.get(entry["dtype"])
     info = TensorInfo(

@@ -3,17 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from lora_bokeh.formats.name_matching import Coverage
 from lora_bokeh.formats.stored import Stored
 from lora_bokeh.lora import LowRank
 from lora_bokeh.rounding import RoundingError
 
-Kind = Literal["pair", "matrix", "difference"]
+Kind = Literal["pair", "update", "matrix", "difference"]
+
+
+class Finding(NamedTuple):
+    """Something about a file that is not as it should be, though the rest of it is sound.
+
+    Attributes
+    ----------
+    kind : str
+        "zero pairs", "non-finite pairs", "broken pairs", "unpaired keys", "dead prefixes",
+        "copies", "scale unknown".
+    names : tuple of str
+        The modules or keys concerned, all of them.
+    said : str
+        The sentence for a person.
+    """
+
+    kind: str
+    names: tuple[str, ...]
+    said: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,8 +44,8 @@ class Entry:
     ----------
     name : str or None
         Name of the module (of a pair) or of the tensor; None where the file has no names.
-    kind : {"pair", "matrix", "difference"}
-        Factors of ΔW; a stored matrix; tuned − base.
+    kind : {"pair", "update", "matrix", "difference"}
+        Factors of ΔW; a dense ΔW of an adapter (LoKr of full rank); a stored matrix; tuned − base.
     shape : tuple of int
         (m, n) of the matrix; convolution kernels (out, in, kh, kw) are seen as (out, in·kh·kw).
     dtype : str
@@ -35,7 +55,7 @@ class Entry:
     keys : tuple of str
         Its tensors in the file; of a pair A (down) first, then B (up), then what else it has.
     rank : int or None
-        Inner dimension r of a pair.
+        Inner dimension r of a pair; of another update the largest rank its formula allows.
     scale : float
         s of ΔW = s·B·A, already applied by :meth:`read`.
     lora_alpha : float or None
@@ -52,6 +72,8 @@ class Entry:
     module : str
         What it is within its layer, like "q_proj": the shortest end of the name that tells the
         source's modules apart.
+    quantised : str
+        How it, or one side of a difference, was quantised; empty if it was not.
     """
 
     name: str | None
@@ -69,6 +91,7 @@ class Entry:
     embedding: bool = False
     layer: int | None = None
     module: str = ""
+    quantised: str = ""
     rounding: Callable[[], RoundingError] | None = field(default=None, repr=False)
 
     def read(self) -> LowRank | np.ndarray:
@@ -83,6 +106,10 @@ class Entry:
             A factor has an entry that is not finite.
         """
         return self.reader()
+
+    def with_keys(self, *keys: str) -> Entry:
+        """Return the entry with other keys: those of the file, where its tensors are derived."""
+        return replace(self, keys=tuple(dict.fromkeys(keys)))
 
     def rounding_error(self) -> RoundingError | None:
         """Return what rounding in storage adds to a difference; None for other kinds.
@@ -115,6 +142,10 @@ class Source:
         Every tensor of the file, to be read as it is; under None where the file has no names.
     base : Source or None
         Of a difference what it starts from.
+    findings : tuple of Finding
+        The health report: what is not as it should be. Each is in ``notes``, too.
+    coverage : Coverage or None
+        Of a difference how much of the tuned model is in it.
     """
 
     path: Path
@@ -125,8 +156,10 @@ class Source:
     config: Mapping[str, Any] = field(default_factory=dict)
     tensors: Mapping[Any, Stored] = field(default_factory=dict, repr=False)
     base: Source | None = field(default=None, repr=False)
+    findings: tuple[Finding, ...] = ()
+    coverage: Coverage | None = None
 
     @property
     def is_adapter(self) -> bool:
-        """Whether its entries are LoRA pairs."""
-        return any(entry.kind == "pair" for entry in self.entries)
+        """Whether its entries are LoRA pairs, or other updates that an adapter makes."""
+        return any(entry.kind in ("pair", "update") for entry in self.entries)

@@ -8,6 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from lora_bokeh.formats.text import printable
+
+MOST_CHARACTERS = 2000  # of a sentence that names tensors
+
 
 class SourceError(ValueError):
     """A file that cannot be read as a matrix: which one and why, in one sentence.
@@ -21,7 +25,9 @@ class SourceError(ValueError):
     """
 
     def __init__(self, path: Path, reason: str) -> None:
-        super().__init__(f"{path}: {reason}")
+        text = printable(f"{path}: {reason}")
+        super().__init__(text if len(text) <= MOST_CHARACTERS else f"{text[:MOST_CHARACTERS]} …")
+        self.reason = reason
 
 
 class TensorInfo(NamedTuple):
@@ -46,10 +52,21 @@ class TensorInfo(NamedTuple):
 
 
 class Stored(NamedTuple):
-    """A tensor and the way to its entries: ``read()``, for tensors of at least one entry."""
+    """A tensor and the way to its entries.
+
+    Attributes
+    ----------
+    info : TensorInfo
+        What is known of it.
+    read : callable
+        Gives its entries, where there is at least one.
+    quantised : str
+        How it was quantised, if its entries are computed from codes; else empty.
+    """
 
     info: TensorInfo
     read: Callable[[], np.ndarray]
+    quantised: str = ""
 
 
 class Container(NamedTuple):

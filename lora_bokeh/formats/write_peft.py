@@ -27,7 +27,13 @@ OTHER_UPDATES = (
     "monteclora_config",
     "target_parameters",
 )
-PLAIN_STARTS = (True, False, None, "gaussian", "eva", "orthogonal", "true", "false")
+PLAIN_STARTS = (True, False, None, "gaussian", "eva", "orthogonal", "mica", "true", "false")
+# Fields that mean the same for every method: what is kept where ΔW was not that of LoRA.
+COMMON = {
+    *("base_model_name_or_path", "revision", "task_type", "auto_mapping", "target_modules"),
+    *("exclude_modules", "modules_to_save", "layers_to_transform", "layers_pattern"),
+    "fan_in_fan_out",
+}
 
 
 def module_key(module: str) -> str:
@@ -107,7 +113,9 @@ def peft_config(source: Mapping[str, Any], pairs: Sequence[NewPair], names: bool
         own |= {"layers_to_transform": None, "layers_pattern": None}
     blank = {"base_model_name_or_path": None, "task_type": None, "bias": "none",
              "fan_in_fan_out": False, "lora_dropout": 0.0, "modules_to_save": None}  # fmt: skip
-    return blank | dict(source) | own
+    plain = str(source.get("peft_type") or "LORA").upper() == "LORA"
+    kept = dict(source) if plain else {k: v for k, v in source.items() if k in COMMON}
+    return blank | kept | own
 
 
 def rank_pattern(ranks: Mapping[str, int], r: int) -> dict[str, int]:

@@ -8,6 +8,14 @@ export function sourceOf(figure, name) {
   return figure.renderers.find((renderer) => renderer.name === name).data_source;
 }
 
+/** Width and height that Bokeh measured of a figure, in pixels: of its frame ("inner"), or of all of
+ * it ("outer"). Both are 0 until the figure is laid out: until then Bokeh has no value for them, and
+ * throws at who reads them. */
+export function measuredSize(figure, part = "inner") {
+  const measured = (side) => (figure.properties[`${part}_${side}`].is_unset ? 0 : figure[`${part}_${side}`]);
+  return { width: measured("width"), height: measured("height") };
+}
+
 /** Replace the columns that a renderer is drawn from. */
 export function setColumns(figure, name, data) {
   sourceOf(figure, name).setv({ data }, QUIET);

@@ -92,6 +92,6 @@ export function render({ model, data, el, view }) {
   keepPainted(model, data, el, [model.parameters, model.memory]);
   const options = { apply: (values) => change(data, values), title: () => budgetTitle(budgetNow(data)), say: parts.status.say };
   const controls = ["model", "rank", "dtype", "optimizer", "targets"].map((name) => parts[name].element);
-  const bar = h("div", { class: "bar" }, ...controls, keepHistory({ model, data, view }, kindsOf(model), options));
+  const bar = h("div", { class: "bar" }, ...controls, keepHistory({ model, data }, kindsOf(model), options));
   return assemble(parts, bar, { model, data });
 }

@@ -1,6 +1,6 @@
 import { totalBytes } from "./budget_arithmetic.mjs";
 import { memoryLabels, memoryName, memoryRows, partLabels } from "./budget_words.mjs";
-import { QUIET, columnsOf, nameFigure, setColumns } from "./bokeh.mjs";
+import { QUIET, columnsOf, measuredSize, nameFigure, setColumns } from "./bokeh.mjs";
 import { formatBytes } from "./format.mjs";
 
 const MEMORY_BARS = { full: [60, 82], lora: [4, 26] }; // bottom and top of each, of 0 … 100
@@ -50,7 +50,7 @@ export class MemoryView {
 
   /** The parts of the upper bar by name, where there is room. */
   drawNames(bar, names, end) {
-    const pixels = (this.figure.inner_width ?? 0) / end;
+    const pixels = measuredSize(this.figure).width / end;
     const fits = ({ part, left, right }) => names[part].length * PART_GLYPH <= (right - left) * pixels;
     const shown = bar.filter(fits).map(({ part, left, bottom }) => ({ x: left, y: bottom - 2, text: names[part] }));
     setColumns(this.figure, "parts", columnsOf(shown, "x", "y", "text"));

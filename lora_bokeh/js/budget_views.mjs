@@ -1,7 +1,7 @@
 import { loraCount } from "./budget_arithmetic.mjs";
 import { layoutBudget } from "./budget_bars.mjs";
 import { barLabels, parametersName } from "./budget_words.mjs";
-import { QUIET, columnsOf, nameFigure, setColumns } from "./bokeh.mjs";
+import { QUIET, columnsOf, measuredSize, nameFigure, setColumns } from "./bokeh.mjs";
 import { Spring } from "./spring.mjs";
 
 const EDGES = ["left", "right", "top", "bottom"];
@@ -28,7 +28,7 @@ export class ParametersView {
   }
 
   draw(rank) {
-    const { inner_width: width, inner_height: height } = this.figure;
+    const { width, height } = measuredSize(this.figure);
     if (!width || !height) return;
     this.figure.x_range.setv({ start: 0, end: width }, QUIET);
     this.figure.y_range.setv({ start: height, end: 0 }, QUIET);

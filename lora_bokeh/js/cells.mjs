@@ -1,3 +1,4 @@
+import { measuredSize } from "./bokeh.mjs";
 import { contrast } from "./colours.mjs";
 
 // Numbers in the cells of small matrices: as many digits as there is room for.
@@ -25,8 +26,9 @@ export function numberStyle(peak, width, height = Infinity) {
 }
 
 /** How the numbers of a figure's cells are written, or null where there is no room. */
-export function styleIn({ inner_width, inner_height }, [rows, columns], peak) {
-  return numberStyle(peak, inner_width / columns, inner_height / rows);
+export function styleIn(figure, [rows, columns], peak) {
+  const { width, height } = measuredSize(figure);
+  return numberStyle(peak, width / columns, height / rows);
 }
 
 /** What the numbers of a style are multiples of, if not of one: ", in 10⁻²". */

@@ -1,4 +1,4 @@
-import { QUIET, columnsOf, nameFigure, setColumns } from "./bokeh.mjs";
+import { QUIET, columnsOf, measuredSize, nameFigure, setColumns } from "./bokeh.mjs";
 import { layoutBlocks } from "./geometry.mjs";
 import { columnsPicture, meansOf, peakOf, rowsPicture, shaped } from "./pooled.mjs";
 import { Spring } from "./spring.mjs";
@@ -41,7 +41,7 @@ export class FactorsView {
   }
 
   draw(rank) {
-    const { inner_width: width, inner_height: height } = this.figure;
+    const { width, height } = measuredSize(this.figure);
     if (!width || !height) return;
     const { d, k, end } = this.now;
     this.fitFrame(width, height);

@@ -1,5 +1,5 @@
 import { along } from "./arithmetic.mjs";
-import { columnsOf, setColumns } from "./bokeh.mjs";
+import { columnsOf, measuredSize, setColumns } from "./bokeh.mjs";
 import { formatSignificant } from "./format.mjs";
 
 // The rounding floor of a difference of checkpoints: a dotted line across the residual curve.
@@ -40,7 +40,8 @@ function textBox({ x, y, text, align, down, up }, pixel) {
 export function drawFloor(figure, floor, curve, frame, texts) {
   const line = floor === undefined ? [] : [{ left: frame.left, right: frame.right, y: floor }];
   setColumns(figure, "floor", columnsOf(line, "left", "right", "y"));
-  const pixel = { x: (frame.right - frame.left) / figure.inner_width, y: (frame.high - frame.low) / figure.inner_height };
+  const { width, height } = measuredSize(figure);
+  const pixel = { x: (frame.right - frame.left) / width, y: (frame.high - frame.low) / height };
   const names = line.flatMap(({ y }) => {
     const text = `rounding floor ${formatSignificant(y)}`;
     const box = freeBox(boxesAlong(y, text, frame, pixel), curve, texts.map((each) => textBox(each, pixel)));

@@ -1,4 +1,4 @@
-import { QUIET, setColumns, sourceOf } from "./bokeh.mjs";
+import { QUIET, measuredSize, setColumns, sourceOf } from "./bokeh.mjs";
 import { MOST_CELLS, cellText, numberStyle, readsInCard } from "./cells.mjs";
 import { groupSizes } from "./means.mjs";
 
@@ -26,7 +26,7 @@ export function groupNames(n, side) {
 
 /** How numbers are written in the cells of a matrix d × k; null where it has too many of them. */
 export function styleOf(figure, { d, k, top }) {
-  return Math.max(d, k) > MOST_CELLS || !figure.inner_width ? null : numberStyle(top, figure.inner_width / k - AROUND);
+  return Math.max(d, k) > MOST_CELLS ? null : numberStyle(top, measuredSize(figure).width / k - AROUND);
 }
 
 /** Replace the picture of a figure; arrays of the page's kind are made by the one it holds. */
@@ -55,7 +55,7 @@ export class HeatView {
   show(means, now) {
     const { d, k, top } = now;
     const mapper = this.figure.renderers.find((renderer) => renderer.name === "cells").glyph.color_mapper;
-    const seen = [means, top, this.figure.inner_width, mapper.palette[0]];
+    const seen = [means, top, measuredSize(this.figure).width, mapper.palette[0]];
     if (this.seen?.every((value, i) => value === seen[i])) return;
     this.seen = seen;
     this.groups ??= this.fit(now);

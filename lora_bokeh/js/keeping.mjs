@@ -77,10 +77,10 @@ function onSettled(model, names, settled, listen) {
  * title() names the present state; say(text) speaks in the view's live region; lacks() is a sentence
  * on what the link does not carry.
  */
-export function keepHistory({ model, data, view }, kinds, { apply = (values) => data.setv(values), title, say = () => {}, lacks = () => "" }) {
+export function keepHistory({ model, data }, kinds, { apply = (values) => data.setv(values), title, say = () => {}, lacks = () => "" }) {
   const now = () => textsOf(data, kinds);
   const bring = (texts) => apply(valuesOf(texts, kinds).values);
-  const address = addressOf(view.model, data);
+  const address = addressOf(data);
   const steps = undoRedo(now, bring);
   const notice = h("p", { class: "notice", hidden: true });
   const tell = (text) => { setText(notice, text); notice.hidden = !text; };
@@ -96,16 +96,16 @@ export function keepHistory({ model, data, view }, kinds, { apply = (values) => 
     model.on("remove", () => target.removeEventListener(event, heard));
   };
   const bookmarks = bookmarkMenu({
-    key: () => `lora_bokeh ${window.location.pathname} ${prefixOf(view.model)}`,
+    key: () => `lora_bokeh ${window.location.pathname} ${prefixOf(data)}`,
     isHere: (texts) => valuesOf(texts, kinds).refused.length === 0,
     state: now, title, onGo: bring, say,
   });
   const copy = data.addressed ? copyLink(() => address.link(now()), lacks, say) : [];
   const element = h("div", { class: "keeping", role: "group", "aria-label": "history and link" }, ...steps.buttons, ...copy, bookmarks, notice);
-  listen(document, "keydown", undoKeys(element, () => prefixOf(view.model) === "", steps));
+  listen(document, "keydown", undoKeys(element, () => prefixOf(data) === "", steps));
   listen(window, "hashchange", () => follow(steps.record));
   onSettled(model, Object.keys(kinds), () => { if (steps.record()) tell(""); address.write(now()); }, listen);
   model.on("remove", () => address.write({}));
-  follow(steps.restart);
+  follow(steps.restart).then(() => address.resume(now()));
   return element;
 }

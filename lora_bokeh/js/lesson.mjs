@@ -115,7 +115,7 @@ export function render({ model, data, el, view }) {
   };
   const parts = build(model, view, actions(model, data, { judged, speak, reopen: () => open(), arrive: () => parts.act.focus() }));
   const update = () => show(parts, model, verdict);
-  const address = addressOf(view.model, data);
+  const address = addressOf(data);
   const open = () => {
     verdict = SILENT;
     parts.act.reopen();
@@ -123,8 +123,6 @@ export function render({ model, data, el, view }) {
     update();
     address.write(textsAt(model));
   };
-  // The address is the lesson's: its views are parts of an act.
-  Object.keys(model.views).forEach((name) => model[name].data.setv({ addressed: false }, { sync: false }));
   const follow = () => data.setv(placeIn(address.read(), model));
   window.addEventListener("hashchange", follow);
   model.on("remove", () => window.removeEventListener("hashchange", follow));

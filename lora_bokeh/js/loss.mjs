@@ -1,4 +1,4 @@
-import { QUIET, columnsOf, nameFigure, setColumns } from "./bokeh.mjs";
+import { QUIET, columnsOf, measuredSize, nameFigure, setColumns } from "./bokeh.mjs";
 import { shownAt } from "./descents.mjs";
 import { formatSignificant } from "./format.mjs";
 import { lossName } from "./training_words.mjs";
@@ -74,7 +74,7 @@ export class LossView {
   /** The line of the floor, and below it the room that nothing reaches. */
   drawFloor({ rank, steps }, { floor }, { low, start, note, reachable }) {
     const [left, right] = [-0.015 * steps, 1.015 * steps];
-    const wide = (this.figure.inner_width ?? 0) > NARROW;
+    const wide = measuredSize(this.figure).width > NARROW;
     const reason = reachable ? "no B and A of this rank get below" : "which a logarithmic axis cannot show";
     const text = `floor of rank ${rank}: ${formatSignificant(floor)}${wide ? `, ${reason}` : ""}`;
     const line = { x0: left, x1: right, y: low };

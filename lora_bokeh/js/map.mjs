@@ -1,4 +1,4 @@
-import { QUIET, nameFigure, setColumns, sourceOf } from "./bokeh.mjs";
+import { QUIET, measuredSize, nameFigure, setColumns, sourceOf } from "./bokeh.mjs";
 
 // The heat map layer × module: the rank that a plan keeps of each matrix, else the rank it needs.
 
@@ -33,7 +33,7 @@ export class MapView {
   show({ index, kept, target, plans }) {
     const { title, ranks } = mapRanks(index, kept, Boolean(plans.ways));
     const layers = this.figure.x_range.end - this.figure.x_range.start;
-    const data = mapCells(index, ranks, target, this.figure.inner_width ?? 0, layers);
+    const data = mapCells(index, ranks, target, measuredSize(this.figure).width, layers);
     setColumns(this.figure, "cells", data);
     const known = data.rank.filter(Number.isFinite);
     const [low, high] = known.length ? [Math.min(...known), Math.max(...known)] : [0, 1];

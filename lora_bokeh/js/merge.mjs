@@ -123,7 +123,7 @@ function bring(data, values) {
   data.setv({ ...values, rank: clamp(values.rank ?? data.rank, 1, data.end) });
 }
 
-function build(model, data, view) {
+function build(model, data) {
   const group = `merge-${++instances}`;
   const status = statusRegion();
   const menuOf = (figure, title) => saveMenu(figure, title, () => mergePicture(mergeSituation(data), title), { say: status.say });
@@ -145,7 +145,7 @@ function build(model, data, view) {
   const { head, rank, alpha, rule, adapter, maps, factors, readout, forward } = parts;
   const now = () => mergeSituation(data);
   const told = { title: () => mergeTitle(now()), say: status.say, lacks: () => linkLacks(data, now()) };
-  const history = keepHistory({ model, data, view }, kindsOfMerge(data), { apply: (values) => bring(data, values), ...told });
+  const history = keepHistory({ model, data }, kindsOfMerge(data), { apply: (values) => bring(data, values), ...told });
   const bar = h("div", { class: "bar" }, ...[rank, alpha, rule, adapter].map((part) => part.element), history);
   const [d, k] = data.shape;
   const kinds = ["explorer", "merge", ...(Math.max(d, k) > MOST_IN_A_ROW ? ["wide"] : []), ...(k > MOST_IN_A_ROW ? ["long"] : [])];
@@ -174,7 +174,7 @@ function showFacts(parts, data, now, facts) {
 
 export function render({ model, data, el, view }) {
   heedSync(view.model.document);
-  const parts = build(model, data, view);
+  const parts = build(model, data);
   const tell = (now) => (facts) => parts.status.show(showFacts(parts, data, now, facts));
   let giveUp = () => {};
   const begun = showState(parts, data);

@@ -1,4 +1,4 @@
-import { QUIET } from "./bokeh.mjs";
+import { QUIET, measuredSize } from "./bokeh.mjs";
 import { applyColours } from "./colours.mjs";
 
 // A figure for papers and slides. Bokeh draws a copy of it as vectors, one that nobody sees; the
@@ -34,8 +34,8 @@ export function cutMiddle(text, width) {
 
 /** Size of the whole picture: as asked for, else that of the figure and of the words around it. */
 export function pictureSize(figure, { width, height }) {
-  const [across, down] = [figure.outer_width + 2 * MARGIN, figure.outer_height + 2 * MARGIN + ROOM_FOR_TITLE];
-  return { width: width || across, height: height || down };
+  const outer = measuredSize(figure, "outer");
+  return { width: width || outer.width + 2 * MARGIN, height: height || outer.height + 2 * MARGIN + ROOM_FOR_TITLE };
 }
 
 /** Give the copy a size, colours, and in words what the page says around the figure. */

@@ -1,4 +1,4 @@
-import { QUIET, nameFigure, setColumns, sourceOf } from "./bokeh.mjs";
+import { QUIET, measuredSize, nameFigure, setColumns, sourceOf } from "./bokeh.mjs";
 import { MOST_CELLS, cellText, readsInCard, styleIn } from "./cells.mjs";
 import { divergingPalette } from "./colours.mjs";
 import { formatSignificant } from "./format.mjs";
@@ -131,8 +131,9 @@ export class InsideView {
   /** Numbers in the cells of a small matrix, anew where the rank, the room or the colours changed. */
   drawNumbers(name, image, { d, k }) {
     const figure = this.figures[name];
-    const small = Math.max(d, k) <= MOST_CELLS && image && figure.inner_width;
-    const key = small ? [this.rank, figure.inner_width, figure.inner_height, this.parts[0], this.colours] : [];
+    const { width, height } = measuredSize(figure);
+    const small = Math.max(d, k) <= MOST_CELLS && image && width;
+    const key = small ? [this.rank, width, height, this.parts[0], this.colours] : [];
     const before = this.numbered[name] ?? [];
     if (key.length === before.length && key.every((each, i) => each === before[i])) return;
     this.numbered[name] = key;

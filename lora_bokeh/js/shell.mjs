@@ -138,6 +138,6 @@ export function render({ model, data, el, view }) {
   for (const figure of figures) sparePlaces(view.get_child_view(figure));
   keepPainted(model, data, el, figures);
   const options = { apply: (values) => bring(data, values), title: () => stateTitle(situation(data)), say: parts.status.say };
-  parts.bar.append(keepHistory({ model, data, view }, kindsOf(model, data), options));
+  parts.bar.append(keepHistory({ model, data }, kindsOf(model, data), options));
   return parts.element;
 }

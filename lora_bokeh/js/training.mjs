@@ -41,7 +41,7 @@ function kindsOfTraining(data) {
   };
 }
 
-function buildTraining(model, data, view, acts) {
+function buildTraining(model, data, acts) {
   const change = (name) => (value) => changeSetting(data, { [name]: value });
   const say = (text) => parts.status.say(text);
   const parts = {
@@ -59,7 +59,7 @@ function buildTraining(model, data, view, acts) {
   };
   const { head, rank, rate, optimizer, init, steps, target, buttons, readout, table, status } = parts;
   const elements = (...some) => some.map((part) => part.element);
-  const history = keepHistory({ model, data, view }, kindsOfTraining(data), {
+  const history = keepHistory({ model, data }, kindsOfTraining(data), {
     apply: (values) => changeSetting(data, values), title: () => `${data.target}, ${runLabel(data)}`, say,
   });
   const save = saveMenu(model.loss, LOSS_HEADING, () => lossPicture(data), { tables: trainingTables(data), say });
@@ -135,7 +135,7 @@ export function render({ model, data, el, view }) {
       player.to(0);
     },
   };
-  const parts = buildTraining(model, data, view, acts);
+  const parts = buildTraining(model, data, acts);
   const update = () => {
     const run = runOf(data);
     parts.status.show(showTraining(parts, data, player.playing));

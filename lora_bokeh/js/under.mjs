@@ -1,3 +1,4 @@
+import { measuredSize } from "./bokeh.mjs";
 import { channels } from "./colours.mjs";
 import { h } from "./dom.mjs";
 
@@ -63,9 +64,9 @@ export class Underlay {
 
   /** Follow the figure's frame and ranges. */
   fit() {
-    const { inner_width, inner_height, outer_width, min_border_right } = this.figure;
-    if (!inner_width) return;
-    const frame = { left: outer_width - min_border_right - inner_width, width: inner_width, height: inner_height };
+    const { width, height } = measuredSize(this.figure);
+    if (!width) return;
+    const frame = { left: measuredSize(this.figure, "outer").width - this.figure.min_border_right - width, width, height };
     for (const [side, length] of Object.entries(frame)) this.element.style[side] = `${length}px`;
     this.sheets.forEach((sheet, i) => sheet.place(this.places[i], this.figure));
   }

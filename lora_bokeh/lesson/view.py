@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
-import panel as pn
 import param
 from panel.custom import Child
 
@@ -17,8 +17,8 @@ from lora_bokeh.lesson.material import sources, written
 from lora_bokeh.lesson.views import LessonExplorer
 from lora_bokeh.merge import MergeExplorer
 from lora_bokeh.parameters import BudgetExplorer
+from lora_bokeh.shown import Shown, pane
 from lora_bokeh.training_explorer import TrainingExplorer
-from lora_bokeh.view import pane
 from lora_bokeh.widgets import Component
 
 TITLE = "LoRA, by doing"
@@ -59,7 +59,7 @@ class LessonPage(Component):
     _stylesheets = [stylesheet("palette.css", "shell.css", "lesson.css")]  # noqa: RUF012
 
 
-class Lesson(pn.viewable.Viewer):
+class Lesson(Shown):
     """An ordered path through LoRA: each act is predicted, tried on a live view, and revealed.
 
     Every answer is computed, from the engine, LoRA's arithmetic or published figures. Progress is
@@ -73,6 +73,8 @@ class Lesson(pn.viewable.Viewer):
         Act that is open.
     mode : {"lesson", "explore", "teach"}, default "lesson"
         The acts, all views without tasks, or the instructor's page.
+    **params
+        As for :class:`lora_bokeh.shown.Shown`: layout and theme.
 
     Attributes
     ----------
@@ -95,39 +97,33 @@ class Lesson(pn.viewable.Viewer):
     free = param.Selector(default="explorer", objects=list(VIEWS), doc="View of the explore mode.")
     progress = param.Dict(default={}, doc="What has become of each act, by its name.")
 
+    _component = LessonPage
+    _heard = ("act", "mode", "free", "progress")
+    _followed = _heard
+    _title = TITLE
+
     def __init__(self, seed: int = 0, **params: Any) -> None:
         super().__init__(**params)
         if seed < 0:
             raise ValueError(f"seed must be at least 0, got {seed}")
         self.seed = seed
-        self.explorer = LessonExplorer(rank=1)
-        self.factorization = FactorizationPlot(d=1024, rank=16)
-        self.merge = MergeExplorer()
-        self.training = TrainingExplorer(gallery=False)
-        self.budget = BudgetExplorer()
+        # The address is the lesson's: its views are parts of an act.
+        self.explorer = LessonExplorer(rank=1, addressed=False)
+        self.factorization = FactorizationPlot(d=1024, rank=16, addressed=False)
+        self.merge = MergeExplorer(addressed=False)
+        self.training = TrainingExplorer(gallery=False, addressed=False)
+        self.budget = BudgetExplorer(addressed=False)
 
-    def __panel__(self) -> LessonPage:
-        names = ["act", "mode", "free", "progress"]
-        page = LessonPage(
-            heading=TITLE,
-            key=f"lora_bokeh lesson {VERSION} {self.seed}",
-            acts=acts(self.seed),
-            views=VIEWS,
-            guide=instructors_page(),
-            sources=sources(),
+    def _page(self) -> dict[str, Any]:
+        return {
+            "heading": TITLE,
+            "key": f"lora_bokeh lesson {VERSION} {self.seed}",
+            "acts": acts(self.seed),
+            "views": VIEWS,
+            "guide": instructors_page(),
+            "sources": sources(),
             **{name: getattr(self, name) for name in VIEWS},
-            spectra=pane(figures.spectra_figure(self.seed)),
-            needs=pane(figures.needs_figure()),
-            accuracy=pane(figures.accuracy_figure()),
-            **{name: getattr(self, name) for name in names},
-        )
-        page.param.watch(_copy_to(self), names)
-        self.param.watch(_copy_to(page), names)
-        return page
-
-
-def _copy_to(other: param.Parameterized) -> Any:
-    def copy(*events: param.parameterized.Event) -> None:
-        other.param.update(**{event.name: event.new for event in events})
-
-    return copy
+            "spectra": pane(partial(figures.spectra_figure, self.seed)),
+            "needs": pane(figures.needs_figure),
+            "accuracy": pane(figures.accuracy_figure),
+        }

@@ -16,7 +16,7 @@ VIEWS = [FactorizationPlot, RankExplorer, LoraExplorer]
 PALETTE = (Path(lora_bokeh.__file__).parent / "css" / "palette.css").read_text("utf-8")
 PALETTES = {  # a block of declarations for each scheme, the light one first
     scheme: dict(re.findall(r"--([\w-]+): (#\w+);", block))
-    for scheme, block in zip(("light", "dark"), PALETTE.split("@media"), strict=True)
+    for scheme, block in zip(("light", "dark"), PALETTE.split(":host(["), strict=True)
 }
 
 
