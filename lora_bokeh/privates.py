@@ -105,7 +105,7 @@ def _write_all_messages() -> None:
     Each has a task of its own, which goes away if an earlier one, having written its messages,
     took the mark that some are put aside: the last message then waits for the next one to come.
     """
-    document = import_module("panel.io.document")
+    document: Any = import_module("panel.io.document")
     dispatch, block, waiting = (
         getattr(document, name_of(private))
         for private in PRIVATES

@@ -49,7 +49,10 @@ def levels(rng, n, narrow):
     sizes = rng.integers(1, max(3, min(80, n // count)), count)
     widths = 10 ** rng.uniform(*narrow, count)
     shape = rng.uniform(0.2, 6, count)
-    parts = [a * (1 + w * rng.random(s) ** p) for a, w, s, p in zip(at, widths, sizes, shape, strict=True)]
+    parts = [
+        a * (1 + w * rng.random(s) ** p)
+        for a, w, s, p in zip(at, widths, sizes, shape, strict=True)
+    ]
     rest = at[-1] * rng.choice([0.9, 0.1, 1e-3, 0]) * np.ones(n)
     if rng.random() < 0.5:
         rest *= rng.random(n)
@@ -243,7 +246,8 @@ def main() -> None:
             print(f"seed {seed}: {case.name}, rank {case.rank}, {case.options}, "
                   f"converged {s.converged}: {told}", flush=True)  # fmt: skip
     print(f"{chosen.count} cases from seed {chosen.seed} in {time.perf_counter() - began:.0f} s, "
-          f"{len(found)} broken; worst error {worst:.2g} of its bound; {dict(methods)}")  # fmt: skip
+          f"{len(found)} broken; worst error {worst:.2g} of its bound; "
+          f"{dict(methods)}")  # fmt: skip
     for dtype, each in widths.items():
         if each:
             at = ", ".join(f"{np.quantile(each, q):.1e}" for q in (0.5, 0.9, 0.99, 1))

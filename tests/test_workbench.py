@@ -249,8 +249,8 @@ def test_process_that_reads_too_long_is_ended(tmp_path):
 
 
 def test_process_that_takes_too_much_memory_is_ended(tmp_path):
-    readers = Readers(1, Bounds(memory=30 << 20))
-    (tmp_path / "w.csv").write_bytes(csv(30_000_000))  # 27 MB of float64, and lists of text
+    readers = Readers(1, Bounds(memory=10 << 20))
+    (tmp_path / "w.csv").write_bytes(csv(30_000_000))  # 27 MB in float64
     with pytest.raises(ValueError, match=r"w.csv: reading it takes more memory"):
         readers.read(tmp_path / "w.csv", tmp_path)
     np.save(tmp_path / "v.npy", np.eye(3))  # the next one is read
