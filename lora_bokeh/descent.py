@@ -74,6 +74,14 @@ class Descent:
         self.done += taken
         return loss[:taken], not taken or bool(loss[taken - 1] <= self._way.ceiling)
 
+    def where(self) -> tuple[np.ndarray, int]:
+        """Return where it stands, to go back to after an interrupt: a copy of the state."""
+        return self._state.copy(), self.done
+
+    def go_back(self, where: tuple[np.ndarray, int]) -> None:
+        """Stand where it stood at :meth:`where`."""
+        self._state[:], self.done = where
+
     def _descend(self, loss: np.ndarray) -> int:
         """Do what ``_descent.descend`` does."""
         way = self._way

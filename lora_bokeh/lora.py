@@ -125,12 +125,13 @@ class LowRank:
 
     @property
     def frobenius_norm(self) -> float:
-        """‖scale · B·A‖_F = ‖R_B·R_Aᵀ‖_F in float64, see :attr:`triangles`.
+        """‖scale · B·A‖_F = ‖R_B·R_Aᵀ‖_F in float64, see :attr:`triangles`; inf if it overflows.
 
         The Gram form Σ (BᵀB)∘(AAᵀ) is the same number, but cancels when the product is small.
         """
         R_B, R_A, exponent = self.triangles
-        return float(np.ldexp(np.linalg.norm(R_B @ R_A.T), exponent))
+        with np.errstate(over="ignore"):
+            return float(np.ldexp(np.linalg.norm(R_B @ R_A.T), exponent))
 
     @cached_property
     def triangles(self) -> tuple[np.ndarray, np.ndarray, int]:

@@ -64,8 +64,10 @@ def truncated_svd(
     rank : int, optional
         How many triplets, in [1, min(m, n)]. Default: all when min(m, n) ≤ 1024, else 64.
     seed : int, default 0
-        Seed of the start block. The same seed gives the same bits on one machine with the same
-        libraries; else the values agree within ``error_bound``.
+        Seed of the start block of the power iteration. The same seed gives the same bits on one
+        machine with the same libraries, whatever else is at work and however many cores are free.
+        The last digits of the other engines depend on the number of threads of BLAS; values agree
+        within ``error_bound``.
     tol : float, optional
         Error allowed in each value, relative to it. Default: 1e-12 in float64, 1e-6 in float32.
     method : {"auto", "power", "lapack"}, default "auto"

@@ -95,8 +95,16 @@ class Training:
         return np.maximum(self.loss - self.floor, 0.0)
 
 
+class _Past(NamedTuple):
+    """What has been done: the losses, a divergence, and where the descent then stood."""
+
+    loss: tuple[np.ndarray, ...]
+    diverged: int | None
+    where: tuple[np.ndarray, int]
+
+
 class TrainingRun:
-    """A descent that can be continued.
+    """A descent that can be continued, after Ctrl-C too.
 
     Parameters
     ----------
@@ -147,48 +155,52 @@ class TrainingRun:
         self._descent = Descent(W, start, s, self._rate, optimizer == "adam")
         d = self._descent
         self._norms = GradientNorms(float(np.linalg.norm(d.G_B)), float(np.linalg.norm(d.G_A)))
-        self._loss = [np.array([d.first])]
-        self._diverged: int | None = None
+        self._past = _Past((np.array([d.first]),), None, d.where())
 
     @property
     def steps(self) -> int:
         """How many steps are behind it; past a divergence they are counted only."""
-        return sum(map(len, self._loss)) - 1
+        return sum(map(len, self._past.loss)) - 1
 
     @property
     def training(self) -> Training:
         """What it has come to."""
-        d = self._descent
+        d, past = self._descent, self._past
+        d.go_back(past.where)
         return Training(
-            loss=np.concatenate(self._loss),
+            loss=np.concatenate(past.loss),
             floor=self._floor,
             B=d.B.copy(),
             A=d.A.copy(),
             scale=self._scale,
             learning_rate=self._rate,
             gradient_norms=self._norms,
-            diverged=self._diverged,
+            diverged=past.diverged,
         )
 
     def advance(self, steps: int) -> None:
         """Take as many more steps."""
         while steps > 0:
             count = min(steps, self.chunk)
-            self._loss.append(self._losses(count))
+            self._descent.go_back(self._past.where)  # from where an interrupt may have left it
+            loss, diverged = self._losses(count)
+            past = (*self._past.loss, loss), diverged, self._descent.where()
+            self._past = _Past(*past)  # all of it at once
             steps -= count
 
-    def _losses(self, count: int) -> np.ndarray:
-        """Return the losses of the next steps."""
+    def _losses(self, count: int) -> tuple[np.ndarray, int | None]:
+        """Return the losses of the next steps, and the step of a divergence up to there."""
+        diverged = self._past.diverged
         if not any(self._norms):
-            return np.full(count, self._descent.first)  # nothing moves
+            return np.full(count, self._descent.first), None  # nothing moves
         loss = np.full(count, np.nan)
-        if self._diverged is None:
+        if diverged is None:
             taken, well = self._descent.advance(count)
             if not well:
-                self._diverged = self.steps + len(taken)
+                diverged = self.steps + len(taken)
                 taken[-1] = np.nan
             loss[: len(taken)] = taken
-        return loss
+        return loss, diverged
 
 
 def train(  # noqa: PLR0913 - all but two are by keyword

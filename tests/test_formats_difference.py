@@ -132,6 +132,18 @@ def test_double_precision_stays(tmp_path):
     assert entry.name is None
 
 
+@pytest.mark.parametrize("wide", [0, 1])
+def test_single_and_double_precision_are_subtracted_in_double(tmp_path, wide):
+    arrays = [np.full((2, 3), 1.0, np.float32)] * 2
+    arrays[wide] = np.full((2, 3), 1 + 1e-12)
+    for name, array in zip("ab", arrays, strict=True):
+        np.save(tmp_path / f"{name}.npy", array)
+    (entry,) = difference(tmp_path / "a.npy", tmp_path / "b.npy").entries
+    delta = entry.read()
+    assert delta.dtype == np.float64
+    np.testing.assert_array_equal(delta, arrays[1] - arrays[0].astype(float))
+
+
 def test_what_has_no_counterpart_is_named(tmp_path):
     conv, ints = np.ones((2, 3, 3, 3), np.float32), np.ones((2, 2), np.int8)
     base = model(0, head=np.ones((4, 5)), old=np.eye(2), ids=ints, conv=conv)

@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_info
 from lora_bokeh.crew import Crew
 from lora_bokeh.steps import svd_steps
 from lora_bokeh.svd import truncated_svd
+from lora_bokeh.training import TrainingRun, train
 
 pytestmark = pytest.mark.skipif(
     not hasattr(signal, "setitimer"), reason="the system has no timers that send signals"
@@ -84,6 +85,23 @@ def test_an_interrupted_call_leaves_the_process_as_it_was(alarm, alone):
         hits += interrupted(work, rng.uniform(1e-4, alone[1]))
         assert process_wide() == before
     assert hits > LOST / 4
+
+
+@pytest.mark.parametrize("size", [40, 300])  # for the compiled loops, and for BLAS
+def test_an_interrupted_training_goes_on_as_if_it_had_not_been(alarm, size):
+    target = np.random.default_rng(0).standard_normal((size, size))
+    rank, steps = (2, 40_000) if size < 100 else (200, 120)
+    train(target, rank, steps=1)  # compiled
+    began = time.perf_counter()
+    whole = train(target, rank, steps=steps)
+    seconds = time.perf_counter() - began
+    run, hits, rng = TrainingRun(target, rank), 0, np.random.default_rng(0)
+    while run.steps < steps:
+        left = steps - run.steps
+        hits += interrupted(lambda left=left: run.advance(left), rng.uniform(0.01, 0.4) * seconds)
+    assert hits > 0
+    np.testing.assert_array_equal(run.training.loss, whole.loss)
+    np.testing.assert_array_equal(run.training.B, whole.B)
 
 
 def test_what_is_asked_next_waits_for_what_an_interrupt_left_at_work(alarm, monkeypatch):

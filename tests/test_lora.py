@@ -1,5 +1,6 @@
 """LoRA's arithmetic against counting, and the pair that is never multiplied."""
 
+import ml_dtypes
 import numpy as np
 import pytest
 from hypothesis import given
@@ -72,6 +73,51 @@ def test_factors_of_a_pair(rank):
         np.testing.assert_array_equal(result.s[4:], 0)
 
 
+def cancelling(dtype):
+    """A pair whose product is small beside its factors, and the values of the product."""
+    rng = np.random.default_rng(0)
+    X, Y = rng.standard_normal((60, 1)), rng.standard_normal((1, 50))
+    B = np.hstack([X, -X + 1e-4 * rng.standard_normal((60, 1))])
+    B, A = (1000 * B).astype(dtype), np.vstack([Y, 1000 * Y]).astype(dtype)
+    return LowRank(B, A), np.linalg.svd(B.astype(float) @ A.astype(float), compute_uv=False)[:2]
+
+
+@pytest.mark.parametrize("method", ["auto", "lapack", "power"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float16, np.int64, np.int16])
+def test_the_product_is_rounded_in_float64_and_the_bound_knows(method, dtype):
+    pair, exact = cancelling(dtype)
+    result = truncated_svd(pair, 2, method=method)
+    assert result.converged
+    assert np.all(np.abs(result.s - exact) <= result.error_bound + pair.rounding)
+    sizes = [np.linalg.norm(factor.astype(float)) for factor in (pair.B, pair.A)]
+    assert np.all(result.error_bound <= 1e-12 * np.prod(sizes))
+
+
+@pytest.mark.parametrize("method", ["auto", "lapack", "power"])
+@pytest.mark.parametrize(("one", "scale"), [(1e-170, 1e300), (1e170, 1e-300), (1e-30, -1e20)])
+def test_factors_far_from_one(method, one, scale):
+    near = pair()
+    far = LowRank(one * near.B, one * near.A, scale)
+    result = truncated_svd(far, 4, method=method)
+    unit = (one * 1e-150) * (one * scale * 1e150) if abs(one) > 1 else one * scale * one
+    W = np.sign(scale) * near.B @ near.A
+    rest = W - (result.U * (result.s / abs(unit))) @ result.Vh
+    assert np.linalg.norm(rest) <= 1e-12 * np.linalg.norm(W)
+
+
+def test_a_product_that_float64_does_not_hold_is_refused():
+    huge = LowRank(np.full((3, 1), 1e200), np.full((1, 3), 1e200))
+    with pytest.raises(ValueError, match="norm of the update overflows float64; scale it down"):
+        truncated_svd(huge)
+
+
+def test_short_formats_of_two_kinds():
+    B, A = np.ones((4, 1), np.float16), np.full((1, 3), 2, ml_dtypes.bfloat16)
+    mixed = LowRank(B, A)
+    assert mixed.dtype == np.float32
+    assert truncated_svd(mixed, 1).s[0] == pytest.approx(48**0.5)
+
+
 @pytest.mark.parametrize(
     ("B", "A", "scale", "error", "message"),
     [
@@ -81,6 +127,11 @@ def test_factors_of_a_pair(rank):
         (np.ones((3, 1)) * 1j, np.ones((1, 4)), 1, TypeError, "B must hold real numbers"),
         (np.ones((1, 1)), [[1.0, np.nan]], 1, ValueError, r"A: entry \(row 0, column 1\) is nan"),
         (np.ones((1, 1)), np.ones((1, 1)), np.inf, ValueError, "scale must be a finite number"),
+        (np.ones((1, 1)), np.ones((1, 1)), True, TypeError, "scale must be a number, got True"),
+        (np.ones((1, 1)), np.ones((1, 1)), None, TypeError, "scale must be a number, got None"),
+        (np.ones((1, 1), np.longdouble), np.ones((1, 1)), 1, TypeError, "B must hold real numbers"),
+        (np.ones((1, 1)), np.ma.masked_equal([[1.0]], 1), 1, TypeError, "A has masked entries"),
+        (None, np.ones((1, 1)), 1, TypeError, "B is None"),
     ],
 )
 def test_bad_pairs(B, A, scale, error, message):

@@ -4,6 +4,7 @@ import matrices
 import ml_dtypes
 import numpy as np
 import pytest
+import scipy.sparse
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -47,8 +48,11 @@ REFUSED = [
     (np.ones((2, 2), "M8[s]"), TypeError, "real numbers"),
     ([["a", "b"]], TypeError, "real numbers"),
     ("text", TypeError, "real numbers"),
-    (None, TypeError, "real numbers"),
+    (None, TypeError, "the matrix is None; give an array of real numbers"),
     (np.ma.masked_equal([[1, 2]], 2), TypeError, "masked"),
+    ([np.ma.masked_equal([1, 2], 2), [3, 4]], TypeError, "masked"),
+    (scipy.sparse.eye_array(3), TypeError, r"sparse; convert it with .toarray\(\)"),
+    (np.ones((2, 2), np.longdouble), TypeError, "at most 64 bits"),
 ]
 
 

@@ -1,5 +1,6 @@
 """BudgetExplorer from Python: names taken in any form, refused in a sentence, kept in bounds."""
 
+import numpy as np
 import pytest
 
 from lora_bokeh import BudgetExplorer, parameter_budget
@@ -11,6 +12,32 @@ def test_it_opens_on_the_usual_targets():
     explorer = BudgetExplorer()
     assert (explorer.model, explorer.targets) == ("Llama-2-7B", ["q_proj", "v_proj"])
     assert explorer.budget == parameter_budget("Llama-2-7B", 8)
+
+
+@pytest.mark.parametrize("kind", [np.int8, np.int32, np.uint64])
+def test_ranks_and_shapes_of_numpy_do_not_overflow(kind):
+    assert parameter_budget("GPT-3-175B", kind(100)) == parameter_budget("GPT-3-175B", 100)
+    own = own_model((np.int32(100_000), np.int32(100_000)))
+    assert parameter_budget(own, kind(8)).whole == 10**10
+
+
+def test_one_target_needs_no_list():
+    all_of_them = parameter_budget("GPT-2", targets=["all"])
+    assert parameter_budget("GPT-2", targets="all") == all_of_them
+
+
+@pytest.mark.parametrize(
+    ("rank", "error", "message"),
+    [
+        (2.5, TypeError, "rank must be an integer, got 2.5"),
+        (True, TypeError, "rank must be an integer, got True"),
+        (None, TypeError, "rank must be an integer, got None"),
+        (0, ValueError, "rank must be at least 1, got 0"),
+    ],
+)
+def test_a_rank_that_is_none(rank, error, message):
+    with pytest.raises(error, match=message):
+        parameter_budget("GPT-2", rank)
 
 
 def test_names_are_taken_in_any_form():

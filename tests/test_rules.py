@@ -99,6 +99,15 @@ def test_kohyas_nine_tenths_are_81_percent_of_the_energy(values):
     assert rank("sv_fro", values, 0.9) == rank("energy", values, 0.81)
 
 
+def test_all_of_the_energy_takes_every_value_that_is_not_zero():
+    values = np.geomspace(1, 1e-12, 42)
+    padded = np.append(values, np.zeros(8))
+    for name in ("energy", "sv_fro", "sv_cumulative"):
+        assert rank(name, values, 1.0) == rank(name, padded, 1.0) == 42
+    assert rank("energy", values, 1 - 1e-15) < 42
+    assert rank("energy", np.zeros(5), 1.0) == 1
+
+
 def test_flat_and_ties():
     flat = np.ones(64)
     assert rank("energy", flat, 0.5) == 32

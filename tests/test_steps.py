@@ -101,6 +101,38 @@ def test_a_stopped_iteration_knows_what_it_knows_and_can_go_on():
     np.testing.assert_allclose(steps.values, exact[:40], rtol=1e-11)
 
 
+@pytest.mark.parametrize("method", ["auto", "lapack", "power"])
+@pytest.mark.parametrize("a", [W, LowRank(W[:, :50], W[:50])])
+def test_before_the_first_step_nothing_is_said_to_be_known(a, method):
+    steps = svd_steps(a, 10, method=method)
+    empty = spectrum_so_far(steps)
+    assert empty.tail_norm == empty.frobenius_norm == empty.frobenius_residual(0) > 0
+    assert empty.captured_energy(0) == 0
+    assert not empty.exact_tail
+    U, Vh = steps.factors()
+    assert (U.shape, Vh.shape) == ((a.shape[0], 0), (0, a.shape[1]))
+
+
+@pytest.mark.parametrize("last", range(1, 24, 2))
+def test_whenever_it_is_stopped_it_can_be_looked_into(last):
+    low = matrices.with_values(300, 250, np.r_[np.ones(8), np.full(242, 1e-10)])
+    asked = itertools.count()
+    steps = svd_steps(low, 20, method="power", stop=lambda: next(asked) >= last, vectors=True)
+    list(steps)
+    known = spectrum_so_far(steps)
+    U, Vh = steps.factors()
+    assert U.shape[1] == len(Vh) == len(known.s)
+    rest = np.linalg.norm(low - (U * known.s) @ Vh)
+    assert known.tail_norm == pytest.approx(rest, rel=1e-2)
+
+
+def test_factors_that_were_not_announced():
+    steps = svd_steps(W[:40, :30], 5)
+    list(steps)
+    U, Vh = steps.factors()
+    np.testing.assert_allclose(U.T @ W[:40, :30], steps.values[:, None] * Vh, atol=1e-10)
+
+
 def test_stopped_before_anything_is_known():
     steps = svd_steps(W, 40, stop=lambda: True)
     assert list(steps) == []

@@ -1,7 +1,9 @@
 """truncated_svd against LAPACK, and the laws of a truncated SVD, for both engines."""
 
+import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import matrices
 import naive
@@ -11,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from lora_bokeh.spectrum import spectrum
 from lora_bokeh.svd import truncated_svd
 
 METHODS = ["power", "lapack"]
@@ -165,6 +168,44 @@ def test_same_bits_in_other_processes_and_with_one_thread_of_numba(monkeypatch):
     assert bits("1") == bits("1") == bits("2")
 
 
+def test_same_bits_at_work_beside_others():
+    W = matrices.with_values(500, 400, np.arange(1, 401) ** -0.5)
+
+    def bits(_):
+        r = truncated_svd(W, 20, method="power")
+        return *(x.tobytes() for x in r[:4]), spectrum(W, 20, method="power").tail_norm
+
+    alone = bits(0)
+    with ThreadPoolExecutor(6) as pool:
+        assert set(pool.map(bits, range(12))) == {alone}
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="the system assigns no cores")
+def test_same_bits_on_one_core_and_with_one_thread_of_blas(monkeypatch):
+    def bits(before=""):
+        code = before + PRINT_BITS
+        return subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        ).stdout
+
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
+    all_cores = bits()
+    assert bits("import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})") == all_cores
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
+    assert bits() == all_cores
+
+
+@pytest.mark.parametrize("exponent", [-82, -79, -78, -77, -76.25, 76, 78, 84, 90, -300, 150])
+def test_scales_whose_squares_or_fourth_powers_float64_does_not_hold(exponent):
+    values = np.geomspace(1, 1e-4, 120)
+    W = matrices.with_values(150, 120, values)
+    result = truncated_svd(W * 10.0**exponent, 20, method="power")
+    s = result.s / 10.0**exponent
+    np.testing.assert_allclose(s, values[:20], rtol=1e-11)
+    assert np.abs(W @ result.Vh.T - result.U * s).max() < 1e-10
+    assert spectrum(W * 10.0**exponent, 20, method="power").s == pytest.approx(result.s, rel=1e-11)
+
+
 def test_what_rounding_leaves_in_the_basis_is_no_new_direction():
     W = np.full((33, 34), 3, np.float32)
     W[0, 0] = 16555
@@ -183,6 +224,9 @@ BAD = [
     (np.ones((2, 2)), {"rank": True}, TypeError, "rank must be an integer, got the boolean True"),
     (np.ones((2, 2)), {"rank": 1.5}, TypeError, "rank must be an integer, got 1.5"),
     (np.ones((2, 2)), {"tol": -1.0}, ValueError, "tol must be a positive number, got -1.0"),
+    (np.ones((2, 2)), {"seed": None}, TypeError, "seed must be an integer, got None"),
+    (np.ones((2, 2)), {"rank": 0}, ValueError, "rank must be between 1 and 2, got 0"),
+    (np.ones((2, 2)), {"tol": "1e-3"}, ValueError, "tol must be a positive number, got '1e-3'"),
     (np.ones((2, 2)), {"seed": -1}, ValueError, "seed must not be negative, got -1"),
     (np.ones((2, 2)), {"method": "magic"}, ValueError, "method must be one of auto, power, lapack"),
 ]

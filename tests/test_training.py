@@ -112,6 +112,18 @@ def test_plain_descent_reaches_the_floor_at_its_usual_rate():
     assert training.improvement()[-1] == pytest.approx(1 - training.floor / training.loss[0])
 
 
+@pytest.mark.parametrize("init", ["lora", "random"])
+@pytest.mark.parametrize("size", [10, 1, 0.1, 0.05, 0.01, 1e-3, 1e-6])
+@pytest.mark.parametrize("options", [{}, {"lora_alpha": 32}, {"lora_alpha": 0.1}])
+def test_plain_descent_never_climbs_at_its_usual_rate(init, size, options):
+    target = np.random.default_rng(0).standard_normal((64, 48))
+    target *= size / np.linalg.norm(target, 2)
+    training = train(target, 4, optimizer="sgd", init=init, steps=300, **options)
+    assert training.diverged is None
+    assert np.all(np.diff(training.loss) <= 1e-12 * training.loss[0])
+    assert training.loss[-1] < training.loss[0]
+
+
 def test_a_rate_above_the_limit_comes_to_no_rest():
     limit = 64 / (2 * naive.singular_values(W)[0])
     below, above = (
