@@ -24,7 +24,7 @@ class Finding(NamedTuple):
     ----------
     kind : str
         "zero pairs", "non-finite pairs", "broken pairs", "unpaired keys", "dead prefixes",
-        "copies", "scale unknown".
+        "copies", "scale unknown", "scale missing".
     names : tuple of str
         The modules or keys concerned, all of them.
     said : str
@@ -146,6 +146,8 @@ class Source:
         The health report: what is not as it should be. Each is in ``notes``, too.
     coverage : Coverage or None
         Of a difference how much of the tuned model is in it.
+    examined : bool
+        Whether its pairs have been read once; see :mod:`lora_bokeh.formats.health`.
     """
 
     path: Path
@@ -158,6 +160,7 @@ class Source:
     base: Source | None = field(default=None, repr=False)
     findings: tuple[Finding, ...] = ()
     coverage: Coverage | None = None
+    examined: bool = False
 
     @property
     def is_adapter(self) -> bool:
