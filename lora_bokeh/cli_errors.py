@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 import click
 
 from lora_bokeh.formats.text import printable
+from lora_bokeh.privates import PrivateError
 
 BAD_INPUT, INTERRUPTED = 2, 130  # the second is what shells report after SIGINT
 
@@ -35,6 +36,8 @@ class OneLineGroup(click.Group):
             code: int | None = run()
         except click.ClickException as error:
             _fail(error)
+        except PrivateError as error:
+            _fail(click.ClickException(str(error)))
         except click.Abort:
             sys.exit(INTERRUPTED)
         sys.exit(code or 0)

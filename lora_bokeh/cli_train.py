@@ -29,7 +29,7 @@ from lora_bokeh.cli_options import (
     "--learning-rate",
     type=float,
     metavar="η",
-    help="Default: 0.01 for adam; for sgd mn/(4sσ₁), half of the largest that can rest.",
+    help="Default: 0.01 for adam; for sgd mn/(2s(2σ₁ + s‖B₀‖₂² + s‖A₀‖₂²)), from the start.",
 )
 @click.option("--steps", default=1000, show_default=True, metavar="N")
 @seed_option("Of the random start.")

@@ -62,7 +62,20 @@ def rate_limit(known: Spectrum, s: float = 1.0) -> float:
     return known.shape[0] * known.shape[1] / curvature if curvature > 0 else math.inf
 
 
-def usual_rate(optimizer: str, known: Spectrum, s: float) -> float:
-    """Return the learning rate of who names none."""
-    limit = rate_limit(known, s)
-    return ADAM_RATE if optimizer == "adam" else limit / 2 if math.isfinite(limit) else 1.0
+def usual_rate(
+    optimizer: str, known: Spectrum, s: float, start: tuple[np.ndarray, np.ndarray]
+) -> float:
+    """Return the learning rate of who names none: 0.01 for Adam, for plain descent see below.
+
+    It is one over (2s/mn)·(2σ₁ + s‖B₀‖₂² + s‖A₀‖₂²), an estimate of the largest curvature from the
+    start B₀, A₀ to the minimum. At factors B and A the curvature is at most
+    (2s/mn)·(s‖B‖₂² + s‖A‖₂² + ‖W − s·BA‖₂). Gradient descent with small steps keeps BᵀB − AAᵀ as
+    it was, so that the first two terms grow, beside what they were, to 2σ₁ at most. For σ₁ far
+    above s‖A₀‖₂² it is half of :func:`rate_limit`; below, the start decides.
+    """
+    if optimizer == "adam":
+        return ADAM_RATE
+    sizes = sum(float(np.linalg.norm(X, 2)) ** 2 for X in start)
+    largest = float(known.s[0]) if len(known.s) else 0.0
+    curvature = 2 * abs(s) * (2 * largest + abs(s) * sizes) / math.prod(known.shape)
+    return 1 / curvature if curvature > 0 else 1.0

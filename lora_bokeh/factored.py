@@ -41,10 +41,10 @@ class FactoredSVD:
 
     def factors(self, k: int) -> tuple[np.ndarray, np.ndarray]:
         """Return U (m, k) and Vh (k, n); where the value is 0, any orthonormal completion."""
-        Q_B, R_B = thin_qr(self._pair.B.astype(np.float64))
-        Q_A, R_A = thin_qr(self._pair.A.T.astype(np.float64))
-        core = R_B @ R_A.T * np.sign(self._pair.scale)
-        P, _, Qh = np.linalg.svd(core, full_matrices=False)
+        B, A, _ = self._pair.unit_factors()
+        Q_B, R_B = thin_qr(B)
+        Q_A, R_A = thin_qr(A.T)
+        P, _, Qh = np.linalg.svd(R_B @ R_A.T, full_matrices=False)
         return _complete(Q_B @ P, k), _complete(Q_A @ Qh.T, k).T
 
     def tail_norm(self, k: int, norm: float) -> float:

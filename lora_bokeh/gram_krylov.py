@@ -14,11 +14,12 @@ import numpy as np
 
 from lora_bokeh import small
 from lora_bokeh.basis import Rows, grown
-from lora_bokeh.krylov import BEYOND, RESOLVED, Krylov, Ritz, estimate
+from lora_bokeh.krylov import BEYOND, Krylov, Ritz, rounding_of
 from lora_bokeh.products import Operator
 from lora_bokeh.thin_qr import thin_qr
 
 SMALLEST_RATIO = {np.float32: 0.01, np.float64: 1e-4}  # σ_k/σ₁ that squares still resolve
+RESOLVED = 0.01  # a Ritz value with a smaller relative residual is taken for a value of T
 ROUNDING = 4.0  # in eps·σ₁: what the arithmetic adds to a residual; measured up to 2
 TINY = np.finfo(float).tiny  # keeps the zero matrix from dividing by zero
 SQUARED = 0.1  # in eps·σ₁²/σ: what it adds in squaring; measured up to 0.02
@@ -40,7 +41,6 @@ class GramKrylov(Krylov):
     """
 
     full = False  # it gives up before its space is all there is
-    rounding = 4.0  # in eps·σ₁: what rounding may add to a value; seen up to 1.2
     lasting = True  # to refine values takes as long as a sweep: once each is enough
 
     def __init__(self, operator: Operator, seed: int, keep_images: bool = True) -> None:
@@ -81,7 +81,7 @@ class GramKrylov(Krylov):
             Some of the k values is too small for its square to be told from rounding.
         """
         squares, Q = np.linalg.eigh(self._H[: self.size, : self.size])
-        leading = slice(None, -min(k + BEYOND, self.size) - 1, -1)
+        leading = slice(None, -min(k + max(BEYOND, self.starts), self.size) - 1, -1)
         values, Q = np.sqrt(np.maximum(squares[leading], TINY)), Q[:, leading].copy()
         share = values / values[0]
         eps = np.finfo(self.operator.dtype).eps
@@ -91,7 +91,8 @@ class GramKrylov(Krylov):
         resolved = residual[:k] <= RESOLVED * values[:k]
         if np.any(small & (resolved | (self.size >= 2 * k))):
             raise Unresolved
-        return Ritz(values, residual, estimate(values, residual), np.zeros((0, len(values))), Q)
+        rounding = rounding_of(self.operator) * values[0] * np.maximum(1, SQUARED / share)
+        return Ritz(values, missed, residual, rounding, np.zeros((0, len(values))), Q)
 
     def refine(self, ritz: Ritz, ranks: slice) -> np.ndarray:
         """Return the values of those ranks from the products of their vectors with T."""

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
+from lora_bokeh.arrays import as_array
+from lora_bokeh.matrix import compute_dtype, refuse_dtype
 from lora_bokeh.thin_qr import thin_qr
 
 
@@ -54,8 +57,7 @@ def scale(alpha: float, rank: int, rslora: bool = False) -> float:
 def _check_factor(name: str, factor: np.ndarray) -> None:
     if factor.ndim != 2 or factor.size == 0:
         raise ValueError(f"{name} must be a non-empty 2-D array, got shape {factor.shape}")
-    if factor.dtype.kind in "cOSUmM":
-        raise TypeError(f"{name} must hold real numbers, got dtype {factor.dtype}")
+    refuse_dtype(factor.dtype, name)
     finite = np.isfinite(factor.astype(np.float64))
     if not finite.all():
         i, j = np.argwhere(~finite)[0]
@@ -83,7 +85,8 @@ class LowRank:
     ValueError
         A factor is empty, not 2-D or not finite, or the inner dimensions differ.
     TypeError
-        A factor does not hold real numbers.
+        A factor does not hold real numbers of at most 64 bits, some are masked, or ``scale`` is no
+        number.
     """
 
     B: np.ndarray
@@ -92,7 +95,7 @@ class LowRank:
 
     def __post_init__(self) -> None:
         for name in ("B", "A"):
-            factor = np.asarray(getattr(self, name))
+            factor = as_array(getattr(self, name), name)
             _check_factor(name, factor)
             object.__setattr__(self, name, factor)
         if self.B.shape[1] != self.A.shape[0]:
@@ -100,8 +103,7 @@ class LowRank:
                 f"B has {self.B.shape[1]} columns and A has {self.A.shape[0]} rows; "
                 "they must be equal, the rank of the adapter"
             )
-        if not np.isfinite(self.scale):
-            raise ValueError(f"scale must be a finite number, got {self.scale}")
+        object.__setattr__(self, "scale", _checked_scale(self.scale))
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -116,7 +118,10 @@ class LowRank:
     @property
     def dtype(self) -> np.dtype:
         """The dtype in which the factors are stored."""
-        return np.promote_types(self.B.dtype, self.A.dtype)
+        try:
+            return np.promote_types(self.B.dtype, self.A.dtype)
+        except TypeError:  # neither of two short formats holds the other
+            return np.dtype(max(map(compute_dtype, (self.B.dtype, self.A.dtype)), key=np.dtype))
 
     @property
     def frobenius_norm(self) -> float:
@@ -133,15 +138,41 @@ class LowRank:
 
         Both are float64 with entries near 1; R_B carries the scale, sign included.
         """
+        B, A, exponent = self.unit_factors()
+        return thin_qr(B)[1], thin_qr(A.T)[1], exponent
+
+    @property
+    def rounding(self) -> float:
+        """Bound on ‖fl(scale · B·A) − scale · B·A‖_F, formed in float64: r·eps·‖B‖_F·‖A‖_F.
+
+        Each entry is a sum of r products (Higham 2002, *Accuracy and Stability*, section 3.5).
+        """
+        B, A, exponent = self.unit_factors()
+        norms = np.linalg.norm(B) * np.linalg.norm(A)
+        return float(np.ldexp((self.rank + 2) * np.finfo(np.float64).eps * norms, exponent))
+
+    def unit_factors(self) -> tuple[np.ndarray, np.ndarray, int]:
+        """Return B′, A′, e with scale · B·A = B′·A′·2^e: float64, largest entries near 1.
+
+        B′ carries the scale, sign included; so nothing over- or underflows that need not.
+        """
         B, p = _unit_scaled(self.B)
         A, q = _unit_scaled(self.A)
-        mantissa, e = np.frexp(float(self.scale))
-        return thin_qr(B)[1] * mantissa, thin_qr(A.T)[1], p + q + int(e)
+        mantissa, e = np.frexp(self.scale)
+        return B * mantissa, A, p + q + int(e)
 
-    def todense(self) -> np.ndarray:
-        """Form scale · B·A, shape (m, n): float64 for float64 factors, else float32."""
-        dtype = np.float64 if self.dtype == np.float64 else np.float32
-        return (self.B.astype(dtype) @ self.A.astype(dtype)) * dtype(self.scale)
+    def todense(self, dtype: type[np.floating] | None = None) -> np.ndarray:
+        """Form scale · B·A, shape (m, n), in float64, and round it once.
+
+        Parameters
+        ----------
+        dtype : type, optional
+            Default: float64 for factors of float64 or of integers of 32 bits and more, else
+            float32.
+        """
+        B, A, exponent = self.unit_factors()
+        product = np.ldexp(B @ A, exponent)
+        return product.astype(compute_dtype(self.dtype) if dtype is None else dtype, copy=False)
 
 
 def merged(W: np.ndarray, update: LowRank) -> np.ndarray:
@@ -179,6 +210,19 @@ def forward(W: np.ndarray, update: LowRank, x: np.ndarray) -> np.ndarray:
         The input, or n of them as columns.
     """
     return W @ x + update.scale * (update.B @ (update.A @ x))
+
+
+def _checked_scale(scale: Any) -> float:
+    """Return the scale as a float, or raise TypeError or ValueError in one sentence."""
+    if isinstance(scale, bool | np.bool_ | str):
+        raise TypeError(f"scale must be a number, got {scale!r}")
+    try:
+        number = float(scale)
+    except (TypeError, ValueError):
+        raise TypeError(f"scale must be a number, got {scale!r}") from None
+    if not np.isfinite(number):
+        raise ValueError(f"scale must be a finite number, got {scale}")
+    return number
 
 
 def _unit_scaled(a: np.ndarray) -> tuple[np.ndarray, int]:

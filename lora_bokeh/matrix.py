@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from lora_bokeh.arrays import as_array
 from lora_bokeh.crew import PARTS, WORTH, Crew, in_parts
 
 PANEL_BYTES = 2 << 20  # of one panel after the upcast: a few panels fit in the last-level cache
@@ -24,8 +25,8 @@ def check_matrix(a: Any) -> np.ndarray:
     Parameters
     ----------
     a : array_like of shape (m, n)
-        Nested sequences or an array: bool (counted as 0 and 1), integer, float16/32/64 or an
-        ``ml_dtypes`` float. Any order, strided views and memory maps included.
+        Nested sequences, an array or a torch tensor: bool (counted as 0 and 1), integer,
+        float16/32/64 or an ``ml_dtypes`` float. Any order, strided views and memory maps included.
 
     Returns
     -------
@@ -35,7 +36,7 @@ def check_matrix(a: Any) -> np.ndarray:
     Raises
     ------
     TypeError
-        The entries are not real numbers of at most 64 bits, or some are masked.
+        The entries are not real numbers of at most 64 bits, or some are masked, or it is sparse.
     ValueError
         Rows of different length, not 2-D, empty, or an entry is nan or infinite. Rows and
         columns are counted from 0.
@@ -141,12 +142,10 @@ def _scaled_norm(a: np.ndarray) -> float:
 
 def _as_matrix(a: Any) -> np.ndarray:
     """Return ``a`` as a non-empty 2-D array of a real dtype."""
-    if np.ma.is_masked(a):
-        raise TypeError("the matrix has masked entries; fill them first, for example .filled(0)")
     if isinstance(a, list | tuple):
         _refuse_ragged(a)
-    w = np.asarray(a)
-    _refuse_dtype(w.dtype)
+    w = as_array(a)
+    refuse_dtype(w.dtype)
     if w.size == 0:
         raise ValueError(f"the matrix is empty: its shape is {w.shape}")
     if w.ndim != 2:
@@ -154,12 +153,12 @@ def _as_matrix(a: Any) -> np.ndarray:
     return w
 
 
-def _refuse_dtype(dtype: np.dtype) -> None:
+def refuse_dtype(dtype: np.dtype, name: str = "the matrix") -> None:
     """Raise TypeError unless ``dtype`` is real and no wider than 64 bits."""
     narrow = dtype.type.__module__ == "ml_dtypes" and "complex" not in dtype.name
     if not narrow and (dtype.kind not in REAL_KINDS or dtype.itemsize > 8):
         raise TypeError(
-            f"the matrix must hold real numbers of at most 64 bits, got dtype {dtype}"
+            f"{name} must hold real numbers of at most 64 bits, got dtype {dtype}"
             + {"c": "; take its real part or its modulus", "O": "; convert it to float64"}.get(
                 dtype.kind, ""
             )

@@ -6,6 +6,7 @@ import math
 import operator
 import threading
 from collections.abc import Callable
+from numbers import Real
 from typing import Literal, NamedTuple
 
 METHODS = ("auto", "power", "lapack")
@@ -27,9 +28,15 @@ def check_options(method: str, seed: int, tol: float | None, stop: Stop | None) 
     """Return the checked options, or raise TypeError or ValueError in one sentence."""
     if method not in METHODS:
         raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
-    if tol is not None and not 0 < tol < math.inf:
+    if tol is not None and not (isinstance(tol, Real) and 0 < tol < math.inf):
         raise ValueError(f"tol must be a positive number, got {tol!r}")
-    if operator.index(seed) < 0:
+    try:
+        negative = operator.index(seed) < 0
+    except TypeError:
+        raise TypeError(f"seed must be an integer, got {seed!r}") from None
+    if negative:
         raise ValueError(f"seed must not be negative, got {seed}")
+    if stop is not None and not callable(stop) and not isinstance(stop, threading.Event):
+        raise TypeError(f"stop must be a threading.Event or callable, got {stop!r}")
     ask = stop.is_set if isinstance(stop, threading.Event) else stop
     return Options(method, seed, tol, ask)

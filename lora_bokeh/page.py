@@ -6,7 +6,7 @@ from typing import Any
 
 import panel as pn
 from jinja2 import Template
-from panel.io.resources import _env
+from panel.io.resources import parse_template
 
 from lora_bokeh.assets import read
 
@@ -16,7 +16,7 @@ TITLE = "LoRA explorer"
 def template(head: str = "") -> Template:
     """Return Panel's page with a main landmark, our style and ``head`` in its head."""
     text = read("css", "page.html").replace("{# style #}", read("css", "page.css"))
-    return _env.from_string(text.replace("{# head #}", head))
+    return parse_template(text.replace("{# head #}", head))
 
 
 def page(view: Any, title: str = TITLE) -> Any:

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from lora_bokeh.enclosure import Enclosure, Seen, enclose
 from lora_bokeh.forecast import Forecast
 from lora_bokeh.gram_krylov import GramKrylov, Unresolved
 from lora_bokeh.krylov import BLOCK, BlockKrylov, Ritz
@@ -14,7 +15,9 @@ from lora_bokeh.products import Operator
 
 TOLERANCE = {np.float32: 1e-6, np.float64: 1e-12}  # of a value, relative to it
 VECTOR_TOLERANCE = {np.float32: 1e-5, np.float64: 1e-10}  # ‖Wᵀu − σv‖, relative to σ₁
-ROUNDING = 4.0  # in eps·σ₁: a residual up to there is rounding
+NOISE = 4.0  # in eps·σ₁: a residual up to there is rounding
+ALLOWED = 2.0  # in units of what rounding adds: how far up there may be more of a crowd, then
+CLOSE = 1e-3  # spread of a crowd, relative to it, beyond which more sweeps tell it apart
 FIRST_LOOK = 8 * BLOCK  # size of the space at the first look, for the first values to come early
 GROWTH = 1.5  # of the space between looks at most, so that values come as they are found
 LEAST_GROWTH = 1.1  # so that looking stays cheap
@@ -51,7 +54,9 @@ class PowerSVD:
         self._krylov: GramKrylov | BlockKrylov = GramKrylov(self._operator, self._seed, keep)
         self._earlier_sweeps = 0
         self._eps = float(np.finfo(dtype).eps)
+        self._by_default = options.tol is None
         self._tol = TOLERANCE[dtype] if options.tol is None else options.tol
+        self._norm = float(np.ldexp(norm, -self._operator.exponent))
         self._vector_tol = VECTOR_TOLERANCE[dtype] if options.vectors else None
         self._next_look = min(FIRST_LOOK, self._operator.shape[1])
         self._forecast = Forecast()
@@ -107,21 +112,33 @@ class PowerSVD:
     def _look(self, k: int) -> None:
         """Take stock: values, bounds, how many have converged, when to look again."""
         ritz = self._krylov.ritz(k)
-        rounding = ROUNDING * self._eps * ritz.values[0]
-        crowds = self._crowds(ritz.values, rounding)
-        error = self._errors(ritz, crowds)[:k]
+        seen = self._enclosure(ritz)
+        error = (seen.upper - ritz.values)[:k]
+        allowed = self._allowed(ritz)[:k]
         sigma, residual = ritz.values[:k], ritz.residual[:k]
-        good = (error <= self._tol * sigma) | (residual <= rounding) | self._krylov.full
+        good = error <= allowed
         if self._vector_tol is not None:
             good &= (residual <= self._vector_tol * sigma[0]) | self._krylov.full
         converged = len(good) if good.all() else int(np.argmin(good))
-        hiding = crowds[crowds + self._krylov.starts < k]
-        if len(hiding):
-            converged = min(converged, int(hiding[0]) + self._krylov.starts)
-        bounds = error + self._krylov.rounding * self._eps * sigma[0]
-        self._publish(ritz, converged, bounds)
-        self._plan(k, error / np.maximum(self._tol * sigma, self._eps * max(sigma[0], TINY)))
-        self._widen(hiding)
+        self._publish(ritz, converged, error + ritz.rounding[:k])
+        self._plan(k, error / np.maximum(allowed, TINY))
+        close = seen.crowd[:k] <= min(self._tol**0.5, CLOSE) * sigma
+        if converged < k and close[: converged + 1].any():
+            self._widen()
+
+    def _allowed(self, ritz: Ritz) -> np.ndarray:
+        """Return the errors allowed of the values, which rounding comes on top of.
+
+        No more is asked for than can be had: an eps of σ₁, or in a crowd, once its residuals are
+        rounding, what they leave open.
+        """
+        unit = self._eps * ritz.values[0]
+        within = self._tol * ritz.values
+        rest = within - ritz.rounding
+        if self._by_default:
+            rest = np.where(rest < within / 2, within, rest)
+        stuck = ritz.coupling <= NOISE * unit
+        return np.maximum(np.maximum(rest, unit), stuck * ALLOWED * ritz.rounding)
 
     def _publish(self, ritz: Ritz, converged: int, bounds: np.ndarray) -> None:
         """Make known what was seen, unless more was known before starting over."""
@@ -135,40 +152,27 @@ class PowerSVD:
             fresh[: converged - known] = refined[: converged - known]
         exponent = self._operator.exponent
         values = np.append(self.values[:known], np.ldexp(fresh, exponent))
+        bounds = np.append(self.bounds[:known], np.ldexp(bounds[known:], exponent))
         self.values = np.minimum.accumulate(values)
-        self.bounds = np.append(self.bounds[:known], np.ldexp(bounds[known:], exponent))
+        # Beneath a value that was made known too small, a better one is worse by as much; but no
+        # worse than the worst, for σ_i is no larger than what lies before it.
+        self.bounds = np.minimum(bounds + values - self.values, np.maximum.accumulate(bounds))
         self._seen, self.converged = (self._krylov, ritz), converged
 
-    def _crowds(self, sigma: np.ndarray, rounding: float) -> np.ndarray:
-        """Return where runs of values start that agree as closely as, and are as many as, suspect.
-
-        A block of b random vectors reveals at most b copies of a repeated value, and fewer than b
-        only if that is all; b copies, or b values too close to tell apart, may stand for more.
-        """
-        b = self._krylov.starts
-        if self._krylov.full or b > len(sigma):
-            return np.zeros(0, int)
-        first, last = sigma[: len(sigma) - b + 1], sigma[b - 1 :]
-        return np.flatnonzero((first - last <= self._tol**0.5 * first) & (last > rounding))
-
-    def _errors(self, ritz: Ritz, crowds: np.ndarray) -> np.ndarray:
-        """Return the estimated errors; in a crowd there is no gap, and the residual must do."""
+    def _enclosure(self, ritz: Ritz) -> Enclosure:
+        """Return upper bounds of the values; they are exact where the space is all there is."""
         if self._krylov.full:
-            return np.zeros_like(ritz.error)
-        error = ritz.error.copy()
-        for start in crowds:
-            members = slice(start, start + self._krylov.starts)
-            error[members] = ritz.residual[members]
-        return error
+            return Enclosure(ritz.values, np.full(len(ritz.values), np.inf))
+        order, starts = self._operator.shape[1], self._krylov.starts
+        return enclose(Seen(*ritz[:4], starts, self._norm, order))
 
-    def _widen(self, hiding: np.ndarray) -> None:
-        """Give fresh directions to a crowd that may hide more of its kind before the k-th value.
+    def _widen(self) -> None:
+        """Give fresh directions to a crowd that keeps itself, or what follows, from being believed.
 
-        What comes after it is believed only when they have had as long as it took to get here.
+        They are looked at when the space is twice as large.
         """
-        if len(hiding):
-            self._krylov.refresh()
-            self._next_look = min(2 * self._krylov.size, self._operator.shape[1])
+        self._krylov.refresh()
+        self._next_look = min(2 * self._krylov.size, self._operator.shape[1])
 
     def _plan(self, k: int, excess: np.ndarray) -> None:
         """Schedule the next look, and see whether it is worth going on to it.

@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib.resources import files
+from operator import index
 from typing import Any, NamedTuple
 
 ALL = ("all", "all-linear")  # names of every target; the second is PEFT's
@@ -70,12 +71,12 @@ class Model(NamedTuple):
         found = (self._with_roles(roles) for roles in USUAL)
         return next(filter(None, found), self.modules)
 
-    def choose(self, targets: Sequence[str] | None = None) -> tuple[Module, ...]:
+    def choose(self, targets: str | Sequence[str] | None = None) -> tuple[Module, ...]:
         """Return the modules that targets mean, in the model's order.
 
         Parameters
         ----------
-        targets : sequence of str, optional
+        targets : str or sequence of str, optional
             Each the name of a module, its role ("q"), the end of its name as PEFT has it
             ("c_proj" is both of GPT-2's), or "all". Default: :meth:`usual`.
 
@@ -86,6 +87,7 @@ class Model(NamedTuple):
         """
         if targets is None:
             return self.usual()
+        targets = [targets] if isinstance(targets, str) else targets
         chosen = {module for target in targets for module in self._meant(target)}
         if not chosen:
             raise ValueError(f"choose at least one target of {self.name}: {self._names()}")
@@ -181,8 +183,13 @@ def own_model(*shapes: tuple[int, int]) -> Model:
     ValueError
         There is none, or a dimension is less than 1.
     """
+    given = shapes
+    try:
+        shapes = tuple((index(d), index(k)) for d, k in shapes)
+    except (TypeError, ValueError):
+        shapes = ()
     if not shapes or any(d < 1 for shape in shapes for d in shape):
-        raise ValueError(f"a shape is two whole numbers from 1, such as 4096x4096; got {shapes}")
+        raise ValueError(f"a shape is two whole numbers from 1, such as 4096x4096; got {given}")
     modules = tuple(_own_modules(shapes))
     name = ", ".join(f"{d} × {k}" for d, k in shapes)
     return Model(name, sum(d * k for d, k in shapes), modules, "given")

@@ -19,7 +19,7 @@ from lora_bokeh.widening import widened
 NATIVE_PANEL_BYTES = 64 << 20  # a product with it takes some 10 ms, so a stop is soon seen
 WIDENED_PANEL_BYTES = 8 << 20  # stays in the last-level cache until it is multiplied
 STAGGER = 1088  # bytes between vectors a power of two apart: else each store delays the next load
-SAFE_EXPONENT = {np.float32: 24, np.float64: 300}  # products of entries up to 2^±this are safe
+SAFE_EXPONENT = {np.float32: 24, np.float64: 200}  # norms up to 2^±this: fourth powers are safe
 
 
 class Stopped(InterruptedError):  # noqa: N818 - a request obeyed, not an error

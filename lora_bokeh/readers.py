@@ -8,6 +8,7 @@ import pickle
 import subprocess
 import sys
 import threading
+import weakref
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -135,6 +136,7 @@ class _Process:
             # Threads of BLAS would take address space, and there is nothing for them to do.
             env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": _python_path()},
         )
+        self.end = weakref.finalize(self, _end, self._popen)  # at the latest with this object
 
     @property
     def usable(self) -> bool:
@@ -157,15 +159,6 @@ class _Process:
             return pickle.loads(answer)  # noqa: S301 - of our own process, never of a file
         why = f"more than {bounds.seconds:g} s" if self._late else "more memory than it may"
         return None, str(SourceError(path, f"reading it takes {why}"))
-
-    def end(self) -> None:
-        """End it, at once."""
-        self._popen.kill()
-        self._popen.wait()
-        for stream in (self._popen.stdin, self._popen.stdout):
-            if stream is not None:
-                with suppress(OSError):  # what was not sent yet is of no use
-                    stream.close()
 
     def _end_late(self) -> None:
         self._late = True
@@ -191,3 +184,13 @@ class _Process:
 def _python_path() -> str:
     """Return where the process finds this package, whatever folder it starts in."""
     return os.pathsep.join(filter(None, sys.path))
+
+
+def _end(popen: subprocess.Popen[bytes]) -> None:
+    """End a process, at once."""
+    popen.kill()
+    popen.wait()
+    for stream in (popen.stdin, popen.stdout):
+        if stream is not None:
+            with suppress(OSError):  # what was not sent yet is of no use
+                stream.close()

@@ -30,7 +30,8 @@ from lora_bokeh.tails import count_above, extremes, largest_median
 
 __all__ = ["RULES", "Rule", "RuleResult"]
 
-TIE = 1e-12  # a share this near its threshold has reached it: sums of σ² are no more exact
+TIE = 1e-12  # of a sum: one this near its threshold has reached it, for sums are no more exact
+THRESHOLD_TIE = 4 * np.finfo(float).eps  # 1 − t is no more exact
 SMALLEST_KOHYA = 1e-6  # a σ₁ up to this is nothing to kohya, and gets rank 1
 
 
@@ -40,7 +41,7 @@ def energy(spectrum: Spectrum, threshold: float) -> RuleResult:
 
     PEFT's rank between 0 and 1: huggingface/peft ``tuners/lora/conversion.py``.
     """
-    return _between(spectrum, lambda s: _reaching(_energy_shares(s), threshold))
+    return _between(spectrum, lambda s: _reaching(_unit(s) ** 2, threshold))
 
 
 @rule("Frobenius share", "least k: Σ_{j≤k} σ_j² ≥ t²·Σσ²", "kohya", default=0.9, bounds=SHARE)
@@ -58,7 +59,7 @@ def sv_cumulative(spectrum: Spectrum, threshold: float) -> RuleResult:
 
     kohya-ss/sd-scripts ``networks/resize_lora.py``, ``index_sv_cumulative``.
     """
-    result = _between(spectrum, lambda s: _reaching(_nuclear_shares(s), threshold))
+    result = _between(spectrum, lambda s: _reaching(_unit(s), threshold))
     return _or_one(spectrum, result)
 
 
@@ -90,7 +91,7 @@ def quantile(spectrum: Spectrum, threshold: float) -> RuleResult:
 
     KohakuBlueleaf/LyCORIS ``utils/__init__.py``, mode "quantile".
     """
-    return _between(spectrum, lambda s: max(1, _reaching(_nuclear_shares(s), threshold) - 1))
+    return _between(spectrum, lambda s: max(1, _reaching(_unit(s), threshold) - 1))
 
 
 @rule("above the noise edge", "#{σ > √v·(√m+√n)}", "Marchenko–Pastur")
@@ -192,20 +193,16 @@ def _or_one(spectrum: Spectrum, result: RuleResult) -> RuleResult:
     return RuleResult(1, 1, 1, True, "σ₁ ≤ 1e-6") if nothing else result
 
 
-def _reaching(shares: np.ndarray, threshold: float) -> int:
-    """Return the first rank whose share reaches the threshold."""
-    return int(np.argmax(shares >= threshold - TIE)) + 1
+def _reaching(parts: np.ndarray, threshold: float) -> int:
+    """Return the first rank at which what is left of Σ parts is at most 1 − t of it.
 
-
-def _energy_shares(s: np.ndarray) -> np.ndarray:
-    """Return Σ_{j≤k} σ_j²/Σ σ_j² for k = 1 … p, summed from the tail so that nothing cancels."""
-    tail = np.cumsum(_unit(s)[::-1] ** 2)[::-1]
-    return 1.0 - np.append(tail[1:], 0.0) / tail[0] if tail[0] > 0 else np.ones(len(s))
-
-
-def _nuclear_shares(s: np.ndarray) -> np.ndarray:
-    total = np.cumsum(_unit(s))
-    return total / total[-1] if total[-1] > 0 else np.ones(len(s))
+    What is left is summed from the smallest, so that nothing cancels: at t = 1 every part that is
+    not zero counts, however small.
+    """
+    left = np.append(np.cumsum(parts[::-1])[::-1], 0.0)
+    allowed = 1.0 - threshold
+    slack = max(TIE * min(allowed, threshold), THRESHOLD_TIE) if allowed > 0 else 0.0
+    return int(np.argmax(left[1:] <= (allowed + slack) * left[0])) + 1
 
 
 def _effective_rank(s: np.ndarray) -> float:

@@ -6,13 +6,15 @@ import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from contextvars import ContextVar
-from functools import wraps
 from typing import Any
 
 import panel as pn
 from bokeh.document import Document
-from panel.io import document as panel_document
 from panel.io.state import set_curdoc
+
+from lora_bokeh.privates import rely_on_privates
+
+rely_on_privates()
 
 Act = Callable[[], object]
 
@@ -99,24 +101,3 @@ class Session:
     def _do_next(self, act: Act) -> None:
         if self._doc is not None and self._doc.session_context is not None:  # its page is open
             self._doc.add_next_tick_callback(act)
-
-
-def _leaving_none(dispatch: Callable[..., Any]) -> Callable[..., Any]:
-    """Have Panel write all the messages that it put aside while the socket was busy.
-
-    Each has a task of its own, which goes away if an earlier one, having written its messages,
-    took the mark that some are put aside: the last message then waits for the next one to come.
-    """
-
-    @wraps(dispatch)
-    async def dispatch_all(doc: Document) -> None:
-        if doc in panel_document._WRITE_MSGS:
-            panel_document._WRITE_BLOCK[doc] = True
-        await dispatch(doc)
-
-    return dispatch_all
-
-
-PRIVATE = ("_dispatch_msgs", "_WRITE_MSGS", "_WRITE_BLOCK")  # of Panel 1.8 and 1.9
-if all(hasattr(panel_document, name) for name in PRIVATE):
-    panel_document._dispatch_msgs = _leaving_none(panel_document._dispatch_msgs)

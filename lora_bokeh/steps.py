@@ -9,6 +9,7 @@ converged values, and, for what it has, ``factors(k)`` and ``tail_norm(k, norm)`
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -74,7 +75,7 @@ class SVDSteps(Iterator[Step]):
         self._options = options
         self._matrix: np.ndarray | LowRank
         if isinstance(a, LowRank):
-            self._matrix, self.frobenius_norm = a, a.frobenius_norm
+            self._matrix, self.frobenius_norm = a, _finite(a.frobenius_norm)
         else:
             self._matrix, self.frobenius_norm = check_matrix_and_norm(a)
         self.shape, self.dtype = self._matrix.shape, self._matrix.dtype
@@ -84,6 +85,8 @@ class SVDSteps(Iterator[Step]):
         self._crew = Crew()
         self._broken = ""  # by what, if the state of the engine may be half of one step
         self._engine = self._choose_engine()
+        formed = isinstance(a, LowRank) and not isinstance(self._engine, FactoredSVD)
+        self._rounded = a.rounding if formed else 0.0  # what forming the product adds to an error
 
     def __next__(self) -> Step:
         """Return the next value, computing as long as it takes."""
@@ -108,12 +111,19 @@ class SVDSteps(Iterator[Step]):
     @property
     def error_bound(self) -> np.ndarray:
         """Bound on the error of each of :attr:`values`, shape (k,)."""
-        return self._engine.bounds[: self._known]
+        return self._engine.bounds[: self._known] + self._rounded
 
     @property
     def converged(self) -> bool:
-        """Whether every one of :attr:`values` is within the tolerance."""
-        return self._known <= self._engine.converged
+        """Whether every one of :attr:`values` is within the tolerance.
+
+        Where one was asked for, its bound must be; a value that may be 0 is within it as it is.
+        """
+        done = self._known <= self._engine.converged
+        if self._options.tol is None or not done:
+            return done
+        off, values = self.error_bound, self.values
+        return bool(np.all((off <= self._options.tol * values) | (values <= off)))
 
     @property
     def tail_norm(self) -> float:
@@ -222,7 +232,16 @@ class SVDSteps(Iterator[Step]):
         return PowerSVD(self._dense(), self.frobenius_norm, options)
 
     def _dense(self) -> np.ndarray:
-        return self._matrix.todense() if isinstance(self._matrix, LowRank) else self._matrix
+        if isinstance(self._matrix, LowRank):
+            return self._matrix.todense(np.float64)
+        return self._matrix
+
+
+def _finite(norm: float) -> float:
+    """Return the norm of an update, or raise ValueError where float64 does not hold it."""
+    if not math.isfinite(norm):
+        raise ValueError("the Frobenius norm of the update overflows float64; scale it down first")
+    return norm
 
 
 def _load_compiler() -> None:

@@ -11,7 +11,10 @@ costs its weights only. Activations are not counted; they depend on the batch.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from operator import index
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from lora_bokeh.lora import full_count, parameter_count
 from lora_bokeh.presets import Model, Module, find_model
@@ -152,7 +155,7 @@ class ParameterBudget(NamedTuple):
 def parameter_budget(
     model: str | Model,
     rank: int = 8,
-    targets: Sequence[str] | None = None,
+    targets: str | Sequence[str] | None = None,
     dtype: str = "bfloat16",
     optimizer: str = "adam",
 ) -> ParameterBudget:
@@ -164,7 +167,7 @@ def parameter_budget(
         The name of a preset (:func:`lora_bokeh.presets.presets`), or a model of one's own.
     rank : int, default 8
         Rank r ≥ 1 of each adapter; a rank beyond min(in, out) buys nothing, but is counted.
-    targets : sequence of str, optional
+    targets : str or sequence of str, optional
         See :meth:`lora_bokeh.presets.Model.choose`. Default: q and v.
     dtype : {"bfloat16", "float16", "float32"}, default "bfloat16"
         Of all weights, frozen and trained.
@@ -175,6 +178,8 @@ def parameter_budget(
     ------
     ValueError
         A name is not known, or the rank is less than 1.
+    TypeError
+        The rank is no integer.
 
     Examples
     --------
@@ -182,8 +187,7 @@ def parameter_budget(
     4194304
     """
     model = find_model(model) if isinstance(model, str) else model
-    if rank < 1:
-        raise ValueError(f"rank must be at least 1, got {rank}")
+    rank = _whole(rank)
     modules = model.choose(targets)
     n, whole = lora_count(modules, rank), whole_count(modules)
     return ParameterBudget(
@@ -201,6 +205,19 @@ def parameter_budget(
         lora=training_memory(n, model.parameters, dtype, optimizer),
         full=training_memory(model.parameters, 0, dtype, optimizer),
     )
+
+
+def _whole(rank: Any) -> int:
+    """Return a rank as Python's int, which does not overflow, or say why it is none."""
+    try:
+        number = index(rank)
+    except TypeError:
+        number = None
+    if number is None or isinstance(rank, bool | np.bool_):
+        raise TypeError(f"rank must be an integer, got {rank!r}")
+    if number < 1:
+        raise ValueError(f"rank must be at least 1, got {number}")
+    return number
 
 
 def _check_in(what: str, given: str, known: dict[str, int]) -> None:

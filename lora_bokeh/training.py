@@ -138,11 +138,12 @@ class TrainingRun:
         _check_one_of("init", init, INITS)
         s = scale_of(rank, lora_alpha, use_rslora)
         known = target_spectrum(W, rank) if known is None else known
-        rate = usual_rate(optimizer, known, s) if learning_rate is None else learning_rate
+        start = first_factors(W.shape, rank, init, seed)
+        usual = learning_rate is None
+        rate = usual_rate(optimizer, known, s, start) if usual else learning_rate
         self.chunk = max(1, AT_A_TIME // (6 * W.shape[0] * W.shape[1] * rank))
         self._floor = floor_of(known, rank)
         self._scale, self._rate = s, _number("learning_rate", rate)
-        start = first_factors(W.shape, rank, init, seed)
         self._descent = Descent(W, start, s, self._rate, optimizer == "adam")
         d = self._descent
         self._norms = GradientNorms(float(np.linalg.norm(d.G_B)), float(np.linalg.norm(d.G_A)))
@@ -218,7 +219,8 @@ def train(  # noqa: PLR0913 - all but two are by keyword
         Adam (Kingma and Ba 2015) with their defaults, or plain gradient descent, always on the
         whole of the loss.
     learning_rate : float, optional
-        Default: 0.01 for Adam. For plain descent half of :func:`rate_limit`.
+        Default: 0.01 for Adam. For plain descent mn/(2s·(2σ₁ + s‖B₀‖₂² + s‖A₀‖₂²)) with σ₁ of W
+        and the factors B₀, A₀ of the start: see :func:`lora_bokeh.eckart_young.usual_rate`.
     steps : int, default 1000
         How many steps to take.
     seed : int, default 0

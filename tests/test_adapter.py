@@ -2,7 +2,6 @@
 
 import json
 import shlex
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,9 +12,7 @@ from lora_bokeh.adapter import AdapterExplorer
 from lora_bokeh.cli import main
 from lora_bokeh.formats.stored import SourceError
 from lora_bokeh.loaders import difference
-from lora_bokeh.upload import BoundedDropper, take
 from lora_bokeh.views import view_of
-from lora_bokeh.workbench import Workbench
 
 
 def pair(rank: int, m: int, n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -222,85 +219,6 @@ def test_view_fits_the_file(adapter, tmp_path):
     np.save(tmp_path / "nan.npy", np.full((2, 2), np.nan))
     with pytest.raises(ValueError, match="nan"):
         view_of(tmp_path / "nan.npy")
-
-
-def drop(dropper: BoundedDropper, name: str, content: bytes, chunk_size: int = 1 << 16) -> None:
-    """Send a file in chunks, as the browser does."""
-    chunks = [content[i : i + chunk_size] for i in range(0, len(content), chunk_size)] or [b""]
-    for i, data in enumerate(chunks, 1):
-        event = {"name": name, "chunk": i, "total_chunks": len(chunks), "data": data, "type": ""}
-        dropper._process_event(SimpleNamespace(event_name="upload_event", data=event))
-
-
-def test_dropped_file_is_opened_and_a_bad_one_is_said(adapter, tmp_path):
-    bench = Workbench()
-    model = (adapter / "adapter_model.safetensors").read_bytes()
-    drop(bench._dropper, "adapter_model.safetensors", model)
-    assert bench._dropper.value == {}
-    assert "adapter_config.json" in bench.message  # which holds the scale, and comes next
-    drop(bench._dropper, "adapter_config.json", (adapter / "adapter_config.json").read_bytes())
-    assert [row["scale"] for row in bench.view.index] == [2.0] * 6
-    assert bench.message == "adapter_model.safetensors is open: 6 LoRA pairs"
-    before = bench.view
-    drop(bench._dropper, "notes.txt", b"hello")
-    assert bench.view is before
-    assert bench.message.startswith("notes.txt: unknown kind of file")
-    bench.close()
-
-
-def test_dropped_file_takes_the_place_of_the_last_one(tmp_path):
-    bench, held = Workbench(), []
-    for size in (3, 4):  # under one name: the first must stay readable while it is looked at
-        save_file({"w": np.eye(size)}, tmp_path / "model.safetensors")
-        shown = bench.view
-        drop(bench._dropper, "model.safetensors", (tmp_path / "model.safetensors").read_bytes())
-        assert bench.view is not shown
-        assert bench.message == f"model.safetensors is open: a matrix of {size} × {size}"
-        held.append(bench.view.target_matrix)
-    np.testing.assert_array_equal(held[0], np.eye(3))
-    bench.close()
-
-
-def test_drop_is_bounded_whatever_the_browser_sends(tmp_path):
-    dropper = BoundedDropper(limit=1000)
-    drop(dropper, "large.npy", b"x" * 1001, chunk_size=300)
-    assert dropper.value == {}
-    assert dropper._file_buffer == {}
-    assert dropper.refused.startswith("large.npy: larger than")
-    drop(dropper, "small.npy", b"x" * 1000, chunk_size=300)
-    assert list(dropper.value) == ["small.npy"]
-
-
-def test_more_files_at_once_than_an_adapter_has_are_refused_one_by_one():
-    dropper = BoundedDropper()
-    for name in "abc":  # their first chunks of two
-        event = {"name": name, "chunk": 1, "total_chunks": 2, "data": b"x", "type": ""}
-        dropper._process_event(SimpleNamespace(event_name="upload_event", data=event))
-    assert dropper.refused.startswith("c: more files than")
-    assert list(dropper._file_buffer) == ["a", "b"]
-
-
-def test_refusal_is_said_again_after_another_file(tmp_path):
-    bench = Workbench()
-    np.save(tmp_path / "w.npy", np.eye(3))
-    bench._dropper.limit = 1000
-    for _ in range(2):
-        drop(bench._dropper, "large.npy", b"x" * 1001)
-        assert bench.message.startswith("large.npy: larger than")
-        drop(bench._dropper, "w.npy", (tmp_path / "w.npy").read_bytes())
-        assert bench.message == "w.npy is open: a matrix of 3 × 3"
-    bench.close()
-
-
-@pytest.mark.parametrize(
-    ("name", "landed"),
-    [("../../x.npy", "x.npy"), ("C:\\a\\b.npy", "b.npy"), (".bashrc", "bashrc"), ("/", "file")],
-)
-def test_dropped_name_stays_in_its_folder(tmp_path, name, landed):
-    dropper = BoundedDropper()
-    drop(dropper, name, b"abc")
-    assert take(dropper, tmp_path) == [tmp_path / landed]
-    assert (tmp_path / landed).read_bytes() == b"abc"
 
 
 def test_rank_above_the_floor_is_a_bound_where_too_few_values_are_known(tmp_path):

@@ -118,4 +118,4 @@ def test_a_bad_argument_is_one_line(refused, line):
 
 
 def test_a_hostile_file_name_stays_on_one_line(refused):
-    assert refused("curve", "a\nb\x1b[2J.npy") == "a b\\x1b[2J.npy: no such file"
+    assert refused("curve", "a\nb\x1b[2J.npy") == "a\\nb\\x1b[2J.npy: no such file"

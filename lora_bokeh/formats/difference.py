@@ -60,10 +60,7 @@ def difference(
     names: Names = BY_ENDING,
 ) -> Source:
     """Return the source of tuned − base; see :func:`lora_bokeh.loaders.difference`."""
-    for source in (base, tuned):
-        if source.is_adapter:
-            raise SourceError(source.path, "an adapter; a difference is taken of whole weights")
-        _refuse_codes(source, include, exclude)
+    _refuse_adapters_and_codes(base, tuned, include, exclude)
     tuned, mapped = _renamed(base, tuned, names)
     before = {entry.name: entry for entry in base.entries}
     entries, left = [], {kind: list(names) for kind, names in tuned.leftovers.items()}
@@ -81,23 +78,40 @@ def difference(
     if coverage.share < ENOUGH and not names.partial:
         raise SourceError(tuned.path, _too_little(coverage, left))
     leftovers = {kind: tuple(names) for kind, names in left.items()}
-    missing = [str(name) for name in before if name not in {e.name for e in tuned.entries}]
+    said = (*mapped, *_notes(base, tuned, entries, leftovers))
     return Source(
         tuned.path,
         "difference",
         tuple(entries),
-        (
-            *mapped,
-            *_quantised_notes(base, tuned, entries),
-            *_grown_notes(before, tuned, entries),
-            *notes(leftovers, "not compared"),
-            *_missing_note(missing),
-        ),
+        said,
         leftovers,
         tuned.config,
         tuned.tensors,
         base,
         coverage=coverage,
+    )
+
+
+def _refuse_adapters_and_codes(
+    base: Source, tuned: Source, include: Patterns, exclude: Patterns
+) -> None:
+    for source in (base, tuned):
+        if source.is_adapter:
+            raise SourceError(source.path, "an adapter; a difference is taken of whole weights")
+        _refuse_codes(source, include, exclude)
+
+
+def _notes(
+    base: Source, tuned: Source, entries: list[Entry], leftovers: dict[str, tuple[str, ...]]
+) -> tuple[str, ...]:
+    """Return what to say of the matrices that are compared, and of those that are not."""
+    before = {entry.name: entry for entry in base.entries}
+    present = {entry.name for entry in tuned.entries}
+    return (
+        *_quantised_notes(base, tuned, entries),
+        *_grown_notes(before, tuned, entries),
+        *notes(leftovers, "not compared"),
+        *_missing_note([str(name) for name in before if name not in present]),
     )
 
 
@@ -231,9 +245,9 @@ def _arrays(*entries: Entry) -> list[np.ndarray]:
 
 
 def _subtracted(before: Entry, after: Entry) -> np.ndarray:
-    """Return tuned − base in float32, or float64 where both are; panels keep temporaries small."""
+    """Return tuned − base in float64 where one of them is, else in float32, panel by panel."""
     base, tuned = _arrays(before, after)
-    dtype = min(compute_dtype(base.dtype), compute_dtype(tuned.dtype), key=lambda t: t().itemsize)
+    dtype = max(compute_dtype(base.dtype), compute_dtype(tuned.dtype), key=np.dtype)
     delta = np.empty(tuned.shape, dtype)
     for rows, panel in panels(tuned, dtype):
         np.subtract(panel, base[rows].astype(dtype, copy=False), out=delta[rows])

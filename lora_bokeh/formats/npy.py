@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import math
-import sys
 import warnings
 import zipfile
 from collections import Counter
@@ -75,12 +74,15 @@ class _Directory(io.BufferedReader):
     """
 
     def read(self, size: int | None = -1, /) -> bytes:
-        most = int(min(limits().members * DIRECTORY_BYTES, sys.maxsize))
-        if size is not None and size > most:
+        most = limits().members * DIRECTORY_BYTES
+        if size is None or size < 0 or most == math.inf:
+            return super().read(size)  # zipfile asks for all that is left only at the very end
+        if size > most:
             raise SourceError(
-                Path(self.name), f"its directory takes {size:,} bytes, more than {most:,}; {LIFT}"
+                Path(self.name),
+                f"its directory takes {size:,} bytes, more than {int(most):,}; {LIFT}",
             )
-        return super().read(most if size is None or size < 0 else size)
+        return super().read(size)
 
 
 @contextmanager

@@ -106,6 +106,6 @@ export function keepHistory({ model, data }, kinds, { apply = (values) => data.s
   listen(window, "hashchange", () => follow(steps.record));
   onSettled(model, Object.keys(kinds), () => { if (steps.record()) tell(""); address.write(now()); }, listen);
   model.on("remove", () => address.write({}));
-  follow(steps.restart);
+  follow(steps.restart).then(() => address.resume(now()));
   return element;
 }

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from safetensors.torch import save_file
 
 from lora_bokeh.loaders import difference, load, open_source
 from tests.interop.models import torch
 
+save_file = pytest.importorskip("safetensors.torch").save_file
 bitsandbytes = pytest.importorskip("bitsandbytes", reason="needs bitsandbytes")
 functional = bitsandbytes.functional
 NAME = "model.layers.0.q_proj"

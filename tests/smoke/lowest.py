@@ -52,7 +52,12 @@ def lowest(name: str, low: str) -> str:
     )
     listed = re.search(r"^Available versions: (.*)$", index.stdout, re.MULTILINE)
     for version in from_low(listed[1].split(", ") if listed else [], low):
-        if subprocess.run([*PIP, *WHEEL, f"{name}=={version}"], capture_output=True).returncode == 0:
+        if (
+            subprocess.run(
+                [*PIP, *WHEEL, f"{name}=={version}"], capture_output=True, check=False
+            ).returncode
+            == 0
+        ):
             return version
     raise SystemExit(f"{name} has no wheel from {low} on for Python {sys.version.split()[0]}")
 
