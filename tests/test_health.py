@@ -160,6 +160,22 @@ def test_a_config_of_another_file_is_not_missed(tmp_path):
     assert run("inspect", path, "--strict").exit_code == 0
 
 
+# --- two dtypes in one pair
+
+
+def test_factors_of_two_dtypes(tmp_path):
+    A = SOUND[1].astype(np.float16)
+    write_peft(tmp_path, {"q": (SOUND[0], A)})
+    source = open_source(tmp_path)
+    assert source.entries[0].dtype == "float16, float32"
+    np.testing.assert_allclose(delta(source.entries[0]), product(SOUND[0], A, 2), rtol=1e-12)
+    made = save_resized(source, tmp_path / "out", Choice(rank=4))
+    assert made.how.dtype == "float32"
+    np.testing.assert_allclose(
+        delta(open_source(tmp_path / "out").entries[0]), product(SOUND[0], A, 2), atol=1e-5
+    )
+
+
 # --- variants of a sharded checkpoint
 
 
