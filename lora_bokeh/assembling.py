@@ -20,8 +20,11 @@ Make = Callable[[list[NewPair]], NewAdapter]
 
 
 def usual_dtype(entries: Sequence[Entry]) -> str:
-    """Return the dtype of all entries (of a difference: of the tuned tensors), else float32."""
-    dtypes = {entry.dtype.split(",")[0] for entry in entries}
+    """Return the dtype of all entries (of a difference: of the tuned tensors), else float32.
+
+    A pair whose factors are of two dtypes needs the wider one.
+    """
+    dtypes = {e.dtype.split(",")[0] if e.kind == "difference" else e.dtype for e in entries}
     dtype = dtypes.pop() if len(dtypes) == 1 else "float32"
     return dtype if dtype in DTYPES else "float32"
 

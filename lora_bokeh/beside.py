@@ -7,7 +7,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from lora_bokeh.formats.health import NON_FINITE
+from lora_bokeh.formats.module_names import live_name
 from lora_bokeh.formats.new_pair import cast
+from lora_bokeh.formats.pairing import BROKEN, COPIES, UNPAIRED
 from lora_bokeh.formats.source import Source
 from lora_bokeh.formats.stored import Stored
 from lora_bokeh.formats.text import count, listing
@@ -15,6 +18,7 @@ from lora_bokeh.formats.write_peft import PREFIX
 from lora_bokeh.formats.write_safetensors import NewTensor
 
 SCALED_BIAS = r"\.lora_B\.(default\.)?bias$"
+LEFT_OUT = (UNPAIRED, BROKEN, COPIES, NON_FINITE)  # what is no sound pair does not go along
 OWN_TENSORS = rf"\.(lora_magnitude_vector(\.\w+)*|dora_scale)$|{SCALED_BIAS}"
 
 
@@ -22,6 +26,7 @@ def carried_over(source: Source, form: str) -> tuple[list[NewTensor], list[str]]
     """Return the tensors that go along as they are, and notes on what does not."""
     notes = []
     keys = {key for entry in source.entries for key in entry.keys}
+    keys |= {key for kind in LEFT_OUT for key in source.leftovers.get(kind, ())}
     rest = {name: stored for name, stored in source.tensors.items() if name not in keys}
     if form == "peft" and source.format != "peft":
         notes.append(
@@ -35,7 +40,13 @@ def carried_over(source: Source, form: str) -> tuple[list[NewTensor], list[str]]
             )
         return [], notes
     scales = {f"{PREFIX}{entry.name}": entry.scale for entry in source.entries}
-    return [_copied(key, stored, scales) for key, stored in rest.items()], notes
+    return [_copied(_live_key(key), stored, scales) for key, stored in rest.items()], notes
+
+
+def _live_key(key: str) -> str:
+    """Return a key without what would make it dead in PEFT."""
+    name, dead = live_name(key)
+    return PREFIX + name if dead else key
 
 
 def _copied(key: str, stored: Stored, scales: Mapping[str, float]) -> NewTensor:
@@ -52,4 +63,4 @@ def with_company(source: Source) -> set[str]:
     names = (
         re.sub(OWN_TENSORS, "", name) for name in source.tensors if re.search(OWN_TENSORS, name)
     )
-    return {name.removeprefix(PREFIX) for name in names}
+    return {live_name(name)[0] for name in names}

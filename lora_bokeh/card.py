@@ -28,7 +28,7 @@ def card(result: Result) -> str:
 def summary(result: Result) -> str:
     """Return what became of the whole, in two sentences."""
     kept = [c for c in result.cuts if c.rank]
-    ranks = [c.rank for c in kept]
+    ranks = [c.rank for c in kept if c.frobenius_norm > 0] or [c.rank for c in kept]
     span = f"{min(ranks)}" if len(set(ranks)) == 1 else f"{min(ranks)} to {max(ranks)}"
     mean = sum(ranks) / len(ranks)
     rounding = result.rounding_error

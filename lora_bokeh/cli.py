@@ -19,6 +19,7 @@ from lora_bokeh.cli_errors import OneLineGroup, bad_input
 from lora_bokeh.cli_figure import figure
 from lora_bokeh.cli_lesson import lesson
 from lora_bokeh.cli_options import (
+    alpha_option,
     base_options,
     format_option,
     lifting_option,
@@ -29,6 +30,7 @@ from lora_bokeh.cli_options import (
     rank_option,
     seed_option,
     serving_options,
+    strict_option,
     tensor_option,
     uploading_options,
 )
@@ -70,7 +72,8 @@ def serve(source: str | None, tensor: str | None, base: str | None, **options: A
     then has an option, and docs/deploy.md says what to set.
     """
     with bad_input(source):
-        from lora_bokeh.cli_view import names_of, views
+        from lora_bokeh.cli_source import names_of
+        from lora_bokeh.cli_view import views
 
         made = views(source, tensor, base, every=False, names=names_of(options))
     with bad_input():
@@ -111,6 +114,7 @@ def export(source: str | None, output: Path, rank: int | None, **options: Any) -
 @click.argument("source")
 @pattern_option
 @base_options
+@alpha_option
 @max_rank_option
 @format_option("table", "json", "csv")
 @lifting_option
@@ -129,9 +133,10 @@ def curve(source: str, output_format: str, every: bool, rules: bool, **options: 
     """
     from lora_bokeh import cli_output
     from lora_bokeh.cli_look import curves
+    from lora_bokeh.cli_source import names_of
 
     with bad_input(source):
-        found, many = curves(source, rules=rules, **options)
+        found, many = curves(source, rules=rules, names=names_of(options), **options)
     text: dict[str, Callable[..., str]] = {
         "table": partial(cli_output.curve_tables, every=every),
         "json": partial(cli_output.curves_json, many=many),
@@ -143,6 +148,8 @@ def curve(source: str, output_format: str, every: bool, rules: bool, **options: 
 @main.command()
 @click.argument("source")
 @base_options
+@alpha_option
+@strict_option
 @lifting_option
 @format_option("table", "json")
 def inspect(source: str, **options: Any) -> None:
@@ -156,9 +163,10 @@ def inspect(source: str, **options: Any) -> None:
     is in the file, by kind and name.
     """
     from lora_bokeh.cli_look import inspected
+    from lora_bokeh.cli_source import names_of
 
     with bad_input(source):
-        text = inspected(source, **options)
+        text = inspected(source, names=names_of(options), **options)
     click.echo(text)
 
 

@@ -10,7 +10,13 @@ from typing import Any
 import click
 
 from lora_bokeh.cli_errors import bad_input
-from lora_bokeh.cli_options import lifting_option, name_options, rank_option
+from lora_bokeh.cli_options import (
+    alpha_option,
+    lifting_option,
+    name_options,
+    rank_option,
+    strict_option,
+)
 from lora_bokeh.forms import DTYPES, FORMATS
 
 PRINTED = ("table", "json")
@@ -47,7 +53,9 @@ def writing(command: Callable) -> Callable:
 @click.command()
 @click.argument("adapter")
 @writing
-def resize(adapter: str, **options: Any) -> None:
+@alpha_option
+@strict_option
+def resize(adapter: str, alpha: float | None, strict: bool, **options: Any) -> None:
     """Write ADAPTER again with the ranks it needs.
 
     Each pair is replaced by the best approximation of its rank, from its factors alone; its scale
@@ -59,11 +67,14 @@ def resize(adapter: str, **options: Any) -> None:
     """
     with bad_input():
         from lora_bokeh.cli_job import Job
+        from lora_bokeh.formats.health import check_healthy, examined
         from lora_bokeh.loaders import open_source
         from lora_bokeh.resize import resize as resized
         from lora_bokeh.resize import usual_form
 
-        source = open_source(adapter)
+        source = examined(open_source(adapter, alpha))
+        if strict:
+            check_healthy(source)
         job = Job.of(adapter, usual_form(source), options)
         text = job.done(partial(resized, source))
     click.echo(text)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from lora_bokeh import cli_output
 from lora_bokeh.cli_output import Curve
 from lora_bokeh.cli_progress import computed_spectrum, each_spectrum
 from lora_bokeh.cli_source import opened
+from lora_bokeh.formats.health import check_healthy, examined
 from lora_bokeh.formats.text import count
 from lora_bokeh.loaders import (
     Entry,
@@ -26,18 +27,17 @@ SHARES = (0.9, 0.95, 0.99)  # of the energy, whose ranks a summary states
 USUAL = 0.95  # the share of which the summary's last line speaks
 
 
-def curves(  # noqa: PLR0913 - all but four are by keyword
+def curves(
     source: str,
     tensor: str | None,
     base: str | None,
     rules: bool,
     *,
-    maps: Sequence[str] = (),
-    partial: bool = False,
+    names: Mapping[str, Any],
     **options: Any,
 ) -> tuple[list[Curve], bool]:
     """Return the curves of the matrices chosen, and whether they were chosen by a pattern."""
-    found = opened(source, base, maps, partial)
+    found = opened(source, base, **names)
     entries = (open_tensor(found),) if tensor is None else select(found, tensor)
     many = tensor is not None and [entry.name for entry in entries] != [tensor]
     return [_curve(source, entry, rules, **options) for entry in entries], many
@@ -62,7 +62,7 @@ def _rules(spectrum: Spectrum, floor: Floor) -> list[dict[str, Any]]:
 
 
 class PairSummary(NamedTuple):
-    """One pair: the ranks that hold SHARES of its energy, and ‖ΔW‖_F²/σ₁²."""
+    """One pair: the ranks that hold SHARES of its energy, and ‖ΔW‖_F²/σ₁², None where ΔW = 0."""
 
     entry: Entry
     ranks: tuple[int | None, ...]
@@ -71,6 +71,8 @@ class PairSummary(NamedTuple):
     @classmethod
     def of(cls, entry: Entry, spectrum: Spectrum) -> PairSummary:
         """Summarise a spectrum."""
+        if spectrum.frobenius_norm == 0:
+            return cls(entry, (0,) * len(SHARES), None)
         ranks = tuple(RULES["energy"](spectrum, share).rank for share in SHARES)
         return cls(entry, ranks, RULES["stable_rank"](spectrum).value)
 
@@ -79,11 +81,13 @@ def inspected(
     source: str,
     base: str | None,
     output_format: str,
-    maps: Sequence[str] = (),
-    partial: bool = False,
+    names: Mapping[str, Any],
+    strict: bool = False,
 ) -> str:
     """Return the listing of a file, an adapter or a difference, as text."""
-    found = opened(source, base, maps, partial)
+    found = examined(opened(source, base, **names))
+    if strict:
+        check_healthy(found)
     if found.is_adapter:
         summaries = [PairSummary.of(*pair) for pair in each_spectrum(source, found.entries)]
         return {"table": pairs_table, "json": pairs_json}[output_format](source, found, summaries)
@@ -125,7 +129,8 @@ def _pair_object(summary: PairSummary) -> dict[str, Any]:
 
 def _rest(found: Source) -> dict[str, Any]:
     leftovers = {kind: list(names) for kind, names in found.leftovers.items()}
-    return {"leftovers": leftovers, "notes": list(found.notes)}
+    health = [{"kind": f.kind, "names": list(f.names)} for f in found.findings]
+    return {"leftovers": leftovers, "health": health, "notes": list(found.notes)}
 
 
 def pairs_table(source: str, found: Source, summaries: Sequence[PairSummary]) -> str:
@@ -143,7 +148,7 @@ def pairs_table(source: str, found: Source, summaries: Sequence[PairSummary]) ->
             e.dtype,
             f"{e.nbytes:,}",
             *map(str, ranks),
-            f"{stable:.2f}",
+            "–" if stable is None else f"{stable:.2f}",
         )
     title = f"{source}: {count(len(summaries), 'LoRA pair')} ({found.format})"
     return cli_output.rendered(title, table, _need(summaries), *found.notes)
@@ -151,8 +156,13 @@ def pairs_table(source: str, found: Source, summaries: Sequence[PairSummary]) ->
 
 def _need(summaries: Sequence[PairSummary]) -> str:
     """Return the sentence on the ranks needed for the usual share."""
-    ranks = [summary.ranks[SHARES.index(USUAL)] or 0 for summary in summaries]
+    learnt = [summary for summary in summaries if summary.stable_rank is not None]
+    if not learnt:
+        return "ΔW is zero: there is no energy to hold"
+    ranks = [summary.ranks[SHARES.index(USUAL)] or 0 for summary in learnt]
     mean = sum(ranks) / len(ranks)
+    of = "" if len(learnt) == len(summaries) else f" of the {len(learnt)} pairs that are not zero"
     return (
-        f"{100 * USUAL:.0f} % of the energy needs {mean:.1f} ranks on average, at most {max(ranks)}"
+        f"{100 * USUAL:.0f} % of the energy{of} needs {mean:.1f} ranks on average, "
+        f"at most {max(ranks)}"
     )

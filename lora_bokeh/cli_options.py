@@ -26,6 +26,12 @@ base_option = click.option(
     metavar="BASE",
     help="Another checkpoint: look at SOURCE − BASE, tensors matched by name.",
 )
+alpha_option = click.option(
+    "--alpha", type=float, metavar="A", help="The lora_alpha of an adapter that does not say it."
+)
+strict_option = click.option(
+    "--strict", is_flag=True, help="Refuse an adapter of which not everything is sound."
+)
 map_option = click.option(
     "--map",
     "maps",

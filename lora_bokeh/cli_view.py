@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lora_bokeh.cli_progress import reporting, wait_for
-from lora_bokeh.cli_source import opened
+from lora_bokeh.cli_source import names_of, opened
 from lora_bokeh.explorer import LoraExplorer
 from lora_bokeh.matrix import check_rank
 from lora_bokeh.views import Views, views_of
@@ -50,11 +50,6 @@ def views(
         with reporting(source) as progress:
             made.survey.run(progress)
     return made
-
-
-def names_of(options: dict[str, Any]) -> dict[str, Any]:
-    """Take out of the options of a command how names are matched."""
-    return {name: options.pop(name) for name in ("maps", "partial")}
 
 
 def view_at(source: str | None, rank: int | None, **options: Any) -> tuple[LoraExplorer, str]:

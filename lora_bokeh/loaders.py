@@ -17,6 +17,7 @@ import numpy as np
 
 from lora_bokeh.formats import difference as differences
 from lora_bokeh.formats import plain
+from lora_bokeh.formats.health import with_alpha
 from lora_bokeh.formats.limits import UNLIMITED, Limits, limited, limits
 from lora_bokeh.formats.opening import READERS, open_container
 from lora_bokeh.formats.places import places
@@ -52,7 +53,7 @@ WILDCARDS = "*?["
 FilePath = str | os.PathLike[str]
 
 
-def open_source(path: FilePath) -> Source:
+def open_source(path: FilePath, alpha: float | None = None) -> Source:
     """Return what is in a file or folder: its matrices or LoRA pairs, to be read one by one.
 
     Parameters
@@ -61,6 +62,8 @@ def open_source(path: FilePath) -> Source:
         A ``.npy``, ``.npz``, ``.csv`` or ``.safetensors`` file, the ``.safetensors.index.json`` of
         a sharded checkpoint, or a folder: of a PEFT adapter, of such a checkpoint, or with one
         ``.safetensors`` file in it.
+    alpha : float, optional
+        The lora_alpha of an adapter that does not say it.
 
     Returns
     -------
@@ -72,7 +75,7 @@ def open_source(path: FilePath) -> Source:
     SourceError
         A ValueError which says in one sentence what is wrong with the file.
     """
-    return _placed(understood(open_container(Path(path))))
+    return _placed(with_alpha(understood(open_container(Path(path))), alpha))
 
 
 def open_unpacked(path: FilePath, folder: Path) -> Source:
@@ -90,7 +93,7 @@ def open_unpacked(path: FilePath, folder: Path) -> Source:
     SourceError
         As :func:`open_source` does, or an array cannot be read.
     """
-    return _placed(understood(unpacked(open_container(Path(path)), folder)))
+    return _placed(with_alpha(understood(unpacked(open_container(Path(path)), folder)), None))
 
 
 def difference(

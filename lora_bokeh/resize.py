@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from lora_bokeh.assembling import assemble, decompose_all, usual_dtype
-from lora_bokeh.beside import carried_over, with_company
+from lora_bokeh.beside import LEFT_OUT, carried_over, with_company
 from lora_bokeh.cutting import Decomposed
 from lora_bokeh.formats.factor_keys import ADAPTER_MARK
+from lora_bokeh.formats.health import examined
 from lora_bokeh.formats.new_pair import NewPair
 from lora_bokeh.formats.source import Entry, Source
 from lora_bokeh.formats.stored import SourceError
@@ -56,9 +57,9 @@ def resize(  # noqa: PLR0913 - all but two are by keyword
     SourceError, ValueError
         Not an adapter, or one whose ΔW is more than its pairs; the choice does not fit it.
     """
-    work = Resizing.of(source, form, dtype)
+    work = Resizing.of(examined(source), form, dtype)
     work.check(choice)
-    matrices = decompose_all(source.entries, choice, spool, progress)
+    matrices = decompose_all(work.entries, choice, spool, progress)
     return assemble(work.before, work.bounded(matrices), choice, work.how, work.adapter)
 
 
@@ -138,8 +139,7 @@ def _kept(matrix: Decomposed) -> Decomposed:
 
 def _adapter(source: Source, others: list[NewTensor], pairs: list[NewPair]) -> NewAdapter:
     of_peft = source.format == "peft"
-    same = (
-        of_peft and len(pairs) == len(source.entries) and bool(source.config.get("target_modules"))
-    )
+    whole = len(pairs) == len(source.entries) and not any(k in source.leftovers for k in LEFT_OUT)
+    same = of_peft and whole and bool(source.config.get("target_modules"))
     config = source.config if of_peft else {}
     return NewAdapter(pairs, others, config, {} if of_peft else source.config, not same)

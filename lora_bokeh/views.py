@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from lora_bokeh.adapter import AdapterExplorer
 from lora_bokeh.explorer import LoraExplorer
+from lora_bokeh.formats.health import examined
 from lora_bokeh.formats.source import Entry, Source
 from lora_bokeh.loaders import open_source, open_tensor
 from lora_bokeh.lora import LowRank
@@ -65,7 +66,7 @@ def views_of(
     SourceError, ValueError, TypeError
         The file cannot be read, there is no such tensor, or its one matrix is refused.
     """
-    found = source if isinstance(source, Source) else open_source(source)
+    found = examined(source if isinstance(source, Source) else open_source(source))
     title = title or found.path.name
     if tensor is None and (found.is_adapter or len(found.entries) > 1):
         if max_rank is not None:

@@ -18,9 +18,9 @@ import numpy as np
 
 from lora_bokeh.formats.leftovers import notes
 from lora_bokeh.formats.module_names import unwrapped
-from lora_bokeh.formats.name_matching import Coverage, matched
+from lora_bokeh.formats.name_matching import matched
 from lora_bokeh.formats.plain import QUANTISED
-from lora_bokeh.formats.source import Entry, Source
+from lora_bokeh.formats.source import Coverage, Entry, Source
 from lora_bokeh.formats.stored import SourceError
 from lora_bokeh.formats.text import count, listing
 from lora_bokeh.matrix import compute_dtype, panels

@@ -7,6 +7,7 @@ exception: each of its snapshot folders is made of them.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from lora_bokeh.formats.stored import SourceError
@@ -14,6 +15,7 @@ from lora_bokeh.formats.text import listing
 
 ADAPTER = "adapter_model.safetensors"
 INDEX_SUFFIX = ".safetensors.index.json"
+INDEX = re.compile(r".*\.safetensors\.index(\.[\w-]+)?\.json", re.I)  # diffusers: index.fp16.json
 PICKLE_SUFFIXES = {".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle"}
 
 
@@ -21,7 +23,9 @@ def chosen_file(folder: Path) -> Path:
     """Return the file of a folder that holds its tensors, or lists the shards which do."""
     found = sorted(folder.glob("*.safetensors"))
     names = [file.name for file in found]
-    indices = sorted(folder.glob(f"*{INDEX_SUFFIX}"))
+    indices = sorted(file for file in folder.glob("*.json") if INDEX.fullmatch(file.name))
+    plain = [file for file in indices if file.name.endswith(INDEX_SUFFIX)]
+    indices = plain or indices  # a variant of the weights only where there are no others
     if ADAPTER in names:
         return inside(folder, ADAPTER)
     if len(indices) == 1:

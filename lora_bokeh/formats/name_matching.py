@@ -21,36 +21,6 @@ Shape = tuple[int, ...]
 Shapes = Mapping[str, Shape]
 
 
-class Coverage(NamedTuple):
-    """How much of a tuned model has a counterpart in the base.
-
-    Attributes
-    ----------
-    matched, of : int
-        Matrices.
-    matched_bytes, of_bytes : int
-        Their bytes.
-    of_entries : float
-        The share of the entries of all, which no dtype and no quantisation weighs.
-    """
-
-    matched: int
-    of: int
-    matched_bytes: int
-    of_bytes: int
-    of_entries: float = 1.0
-
-    @property
-    def share(self) -> float:
-        """The smaller of the shares of matrices and of entries."""
-        return min(self.matched / self.of if self.of else 1.0, self.of_entries)
-
-    def __str__(self) -> str:
-        """Return the coverage as part of a sentence."""
-        share = 100 * self.matched_bytes / self.of_bytes if self.of_bytes else 100.0
-        return f"{self.matched} of {self.of} matrices matched ({share:.1f} % of the bytes)"
-
-
 class Matching(NamedTuple):
     """Names of a tuned model and what they are in the base.
 

@@ -6,7 +6,7 @@ import stat
 from importlib import import_module
 from pathlib import Path
 
-from lora_bokeh.formats.folder import INDEX_SUFFIX, PICKLE_SUFFIXES, chosen_file
+from lora_bokeh.formats.folder import INDEX, INDEX_SUFFIX, PICKLE_SUFFIXES, chosen_file
 from lora_bokeh.formats.stored import Container, SourceError, Stored
 
 READERS = {  # suffix: (module, function), so that a .npy does not import safetensors
@@ -27,7 +27,7 @@ def open_container(path: Path) -> Container:
         Not there, not a file of a known kind, or damaged.
     """
     path = _regular_file(path)
-    suffix = INDEX_SUFFIX if path.name.lower().endswith(INDEX_SUFFIX) else path.suffix.lower()
+    suffix = INDEX_SUFFIX if INDEX.fullmatch(path.name) else path.suffix.lower()
     if suffix in PICKLE_SUFFIXES:
         raise SourceError(
             path,

@@ -112,7 +112,7 @@ def adapter(  # noqa: PLR0913 - all but two are by keyword
     found = (*_broken_findings(pairs), *_alone_findings(alone), *findings)
     said = [
         *(finding.said for finding in found),
-        *(_scale_notes(ordered) if all(f.kind != "scale unknown" for f in found) else ()),
+        *(_scale_notes(ordered) if all(not f.kind.startswith("scale") for f in found) else ()),
         *notes,
         *leftovers.notes(left, "not part of a LoRA pair"),
     ]

@@ -163,7 +163,7 @@ def _copies_finding(copies: list[str]) -> list[Finding]:
 
 
 def _without_config(container: Container, keys: Gathered) -> Source | None:
-    """Refuse what PEFT saved if its scale is lost; other programs' files have a scale of 1.
+    """Read what PEFT saved without its scale, which has to be stated; of other programs' it is 1.
 
     fal's trainers and others write PEFT's keys without a configuration; who loads such a file
     takes alpha to be r. Keys without PEFT's prefix are left to diffusers.
@@ -174,21 +174,23 @@ def _without_config(container: Container, keys: Gathered) -> Source | None:
     if not any(key.startswith(PREFIX) or ".lora_embedding_" in key for key in keys.all):
         return None
     if container.path.stem.startswith("adapter_model"):
-        raise SourceError(
-            path,
-            "not found; it holds the r and lora_alpha of this PEFT adapter. Put it next to the "
-            ".safetensors file",
+        kind, said = (
+            "scale missing",
+            f"there is no {CONFIG} beside it, and it holds the r and lora_alpha of this PEFT "
+            "adapter; put it next to the .safetensors file, or state --alpha",
         )
-    said = (
-        f"there is no {CONFIG}, so that the scale is unknown: it is taken to be 1 (alpha = r), as "
-        "programs do that load such a file"
-    )
+    else:
+        kind, said = (
+            "scale unknown",
+            f"there is no {CONFIG}, so that the scale is unknown: it is taken to be 1 (alpha = r), "
+            "as programs do that load such a file; --alpha states another",
+        )
     scaling = lambda _, __: Scaling(1.0, None)  # noqa: E731 - of every module
     return keys.source(
         container,
         scaling,
         config=container.metadata,
-        findings=(Finding("scale unknown", tuple(keys.modules), said),),
+        findings=(Finding(kind, tuple(keys.modules), said),),
     )
 
 

@@ -9,7 +9,6 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from lora_bokeh.formats.name_matching import Coverage
 from lora_bokeh.formats.stored import Stored
 from lora_bokeh.lora import LowRank
 from lora_bokeh.rounding import RoundingError
@@ -24,7 +23,7 @@ class Finding(NamedTuple):
     ----------
     kind : str
         "zero pairs", "non-finite pairs", "broken pairs", "unpaired keys", "dead prefixes",
-        "copies", "scale unknown".
+        "copies", "scale unknown", "scale missing".
     names : tuple of str
         The modules or keys concerned, all of them.
     said : str
@@ -34,6 +33,36 @@ class Finding(NamedTuple):
     kind: str
     names: tuple[str, ...]
     said: str
+
+
+class Coverage(NamedTuple):
+    """How much of a tuned model has a counterpart in the base.
+
+    Attributes
+    ----------
+    matched, of : int
+        Matrices.
+    matched_bytes, of_bytes : int
+        Their bytes.
+    of_entries : float
+        The share of the entries of all, which no dtype and no quantisation weighs.
+    """
+
+    matched: int
+    of: int
+    matched_bytes: int
+    of_bytes: int
+    of_entries: float = 1.0
+
+    @property
+    def share(self) -> float:
+        """The smaller of the shares of matrices and of entries."""
+        return min(self.matched / self.of if self.of else 1.0, self.of_entries)
+
+    def __str__(self) -> str:
+        """Return the coverage as part of a sentence."""
+        share = 100 * self.matched_bytes / self.of_bytes if self.of_bytes else 100.0
+        return f"{self.matched} of {self.of} matrices matched ({share:.1f} % of the bytes)"
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,6 +175,8 @@ class Source:
         The health report: what is not as it should be. Each is in ``notes``, too.
     coverage : Coverage or None
         Of a difference how much of the tuned model is in it.
+    examined : bool
+        Whether its pairs have been read once; see :mod:`lora_bokeh.formats.health`.
     """
 
     path: Path
@@ -158,6 +189,7 @@ class Source:
     base: Source | None = field(default=None, repr=False)
     findings: tuple[Finding, ...] = ()
     coverage: Coverage | None = None
+    examined: bool = False
 
     @property
     def is_adapter(self) -> bool:
