@@ -236,7 +236,7 @@ class Workbench(pn.viewable.Viewer):
 
     def __panel__(self) -> Any:
         Session().at_end(self.close)
-        note = Message(text=self.param["message"], css_classes=["message"])  # by name: param < 2.3 has a method message
+        note = Message(text=self.param["message"], css_classes=["message"])  # where it is a method too
         drop = pn.Column(
             self._dropper,
             note,

@@ -32,12 +32,3 @@ export function nameFigure(figure, label) {
 export function columnsOf(rows, ...names) {
   return Object.fromEntries(names.map((name) => [name, rows.map((row) => row[name])]));
 }
-
-/** Have a plot's view write only places that changed. At each paint Bokeh writes the place of every
- * renderer into a style sheet, and the browser matches the styles anew before the next text. */
-export function sparePlaces(view) {
-  for (const { position } of view?.renderer_views?.values() ?? []) {
-    const write = position?.replace;
-    if (write) position.replace = (css) => { if (css !== position.css) write.call(position, css); };
-  }
-}

@@ -7,7 +7,7 @@ import { clamp } from "./arithmetic.mjs";
 import { h } from "./dom.mjs";
 import { keepHistory } from "./keeping.mjs";
 import { WHOLE, among } from "./link.mjs";
-import { heedSync } from "./notebook.mjs";
+import { heedSync } from "./privates.mjs";
 import { keepPainted } from "./painting.mjs";
 import { figureCard } from "./panels.mjs";
 import { saveMenu } from "./save.mjs";

@@ -3,7 +3,7 @@ import { addressOf } from "./address.mjs";
 import { applyColours } from "./colours.mjs";
 import { h } from "./dom.mjs";
 import { guidePanel } from "./guide.mjs";
-import { heedSync } from "./notebook.mjs";
+import { heedSync } from "./privates.mjs";
 import { keepPainted } from "./painting.mjs";
 import { MODES, chooser, pager, pathPanel, placeIn, textsAt } from "./path.mjs";
 import { afterAnswer, entryOf, recall, remember, withEntry } from "./progress.mjs";

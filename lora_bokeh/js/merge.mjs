@@ -8,7 +8,7 @@ import { kindsOfMerge, linkLacks } from "./merge_link.mjs";
 import { factorsPanel, forwardPanel } from "./merge_panels.mjs";
 import { inputOf, mergeFacts, mergeSituation } from "./merge_state.mjs";
 import { BARS, MAPS, mergePicture, mergeSummary, mergeTitle, pooledText, story, subject, untouched, updateReadout } from "./merge_words.mjs";
-import { heedSync } from "./notebook.mjs";
+import { heedSync } from "./privates.mjs";
 import { keepPainted } from "./painting.mjs";
 import { readoutRow } from "./panels.mjs";
 import { saveMenu } from "./save.mjs";

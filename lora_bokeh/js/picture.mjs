@@ -1,5 +1,6 @@
 import { QUIET, measuredSize } from "./bokeh.mjs";
 import { applyColours } from "./colours.mjs";
+import { serializer } from "./privates.mjs";
 
 // A figure for papers and slides. Bokeh draws a copy of it as vectors, one that nobody sees; the
 // pixels of a PNG and the page of a PDF are made of that drawing.
@@ -15,8 +16,7 @@ const sourcesOf = (figure) => [...figure.references()].filter((model) => model.t
 
 /** A copy of a figure in a document of its own, as it is now; it looks at the same columns. */
 function copyOf(figure) {
-  const { Serializer } = Bokeh.require("core/serialization");
-  const roots = new Serializer({ references: new Map() }).encode([figure]);
+  const roots = serializer().encode([figure]);
   const copy = figure.document.constructor.from_json({ version: Bokeh.version, title: "", roots });
   // A copied array has lost its shape, and is taken for equal to the one that has it.
   const columns = new Map(sourcesOf(figure).map((source) => [source.id, source.data]));

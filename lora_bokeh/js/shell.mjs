@@ -1,5 +1,4 @@
 import { clamp, situation } from "./arithmetic.mjs";
-import { sparePlaces } from "./bokeh.mjs";
 import { cardOf, mapCard, mapMenu } from "./cards.mjs";
 import { metricRadios, rankSlider, sizeSlider, targetChooser } from "./controls.mjs";
 import { h } from "./dom.mjs";
@@ -10,7 +9,7 @@ import { matrixAt } from "./map.mjs";
 import { headPanel, progressPanel, readoutPanel } from "./panels.mjs";
 import { keepHistory } from "./keeping.mjs";
 import { POSITIVE, WHOLE, among } from "./link.mjs";
-import { heedSync } from "./notebook.mjs";
+import { heedSync, sparePlaces } from "./privates.mjs";
 import { keepPainted } from "./painting.mjs";
 import { planPanel } from "./plan.mjs";
 import { nearestThreshold, rulesPanel } from "./rules.mjs";

@@ -6,7 +6,7 @@ import { h } from "./dom.mjs";
 import { formatExact } from "./format.mjs";
 import { keepHistory } from "./keeping.mjs";
 import { WHOLE, among } from "./link.mjs";
-import { heedSync } from "./notebook.mjs";
+import { heedSync } from "./privates.mjs";
 import { keepPainted } from "./painting.mjs";
 import { Player } from "./playing.mjs";
 import { saveMenu } from "./save.mjs";

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from playwright.sync_api import Locator, Page, expect
 
+from tests.browser.ink import expect_inked
+
 MOMENT = 20  # ms
 COLUMNS = """([figure, renderer, nth]) => {
     const figures = Bokeh.documents.flatMap((doc) => doc.roots())
@@ -41,9 +43,12 @@ def let_settle(page: Page) -> None:
 def expect_drawn(root: Locator) -> None:
     """Wait for the first drawing; from then on figures are drawn in the event that changes them.
 
-    Heat maps are named before: another module draws them.
+    Heat maps are named before: another module draws them. A name alone may be that of a figure which
+    stays blank.
     """
-    expect(root.locator("[role=figure][aria-label]:not(.inside *)").first).to_be_attached()
+    figure = root.locator("[role=figure][aria-label]:not(.inside *)")
+    expect(figure.first).to_be_attached()
+    expect_inked(figure.locator("visible=true").first)
 
 
 @dataclass
