@@ -18,6 +18,7 @@ from panel.io.resources import CDN_DIST, Resources
 from panel.io.save import save
 
 from lora_bokeh.page import TITLE, template
+from lora_bokeh.widgets import end_display
 
 # What the file may do: run its own text. CustomJS needs unsafe-eval, modules load from blobs.
 CONTENT_SECURITY_POLICY = (
@@ -62,7 +63,7 @@ def _html(view: Any, title: str) -> str:
     text = io.StringIO()
     resources = Resources(mode="inline", components=COMPONENTS)
     save(doc, text, title=title, resources=resources, template=template(policy))
-    layout._cleanup(root)
+    end_display(layout, root)
     return REMOTE_LINK.sub("", text.getvalue())
 
 

@@ -48,6 +48,7 @@ class FactorizationPlot(View):
     transition = param.Selector(default="smooth", objects=list(TRANSITIONS), doc="Spring.")
 
     _heard = ("rank", "d", "k")
+    _title = "LoRA factorization"
     _followed: tuple[str, ...] = (*_heard, "show_full_matrix", "show_parameter_count")
 
     def __init__(  # noqa: PLR0913, PLR0917 - the signature is the contract

@@ -112,6 +112,7 @@ class MergeExplorer(View):
     input = param.Dict(doc='Input: {"seed": …, "x": None or what was typed}.')
     notice = param.String(default="", constant=True, doc="Why W was refused, if it was.")
 
+    _title = "LoRA merge"
     _component = MergePage
     _heard = ("rank", "alpha", "use_rslora", "adapter", "adapters", "input")
     _followed = (*_heard, "notice")

@@ -81,6 +81,7 @@ class BudgetExplorer(View):
     dtype = param.Selector(default="bfloat16", objects=list(ITEMSIZE), doc="Of all weights.")
     optimizer = param.Selector(default="adam", objects=list(MOMENTS), doc="Of the training.")
 
+    _title = "LoRA budget"
     _component = BudgetPage
     _heard = ("rank", "model", "targets", "dtype", "optimizer")
     _followed = _heard
@@ -101,6 +102,9 @@ class BudgetExplorer(View):
     def budget(self) -> ParameterBudget:
         """What is shown, computed."""
         return parameter_budget(self._shown, self.rank, self.targets, self.dtype, self.optimizer)
+
+    def _called_now(self) -> dict[str, Any]:
+        return {**super()._called_now(), "model": self._shown}
 
     def _last_rank(self) -> int:
         return full_rank(self._shown.modules)

@@ -76,6 +76,7 @@ class TrainingExplorer(TargetView):
     run = param.Dict(default={}, constant=True, doc="The run as far as it has come.")
     grids = param.Dict(default={}, constant=True, doc="All runs of some targets, by name.")
 
+    _title = "LoRA training"
     _component = TrainingPage
     _setting = ("target", "rank", "optimizer", "learning_rate", "init")
     _heard = (*_setting, "steps")

@@ -10,12 +10,14 @@ import param
 from bokeh.document import Document
 from bokeh.model import Model
 from bokeh.models import CustomJS
+from bokeh.themes import Theme
 from panel.custom import Child, Children, JSComponent
 from pyviz_comms import Comm
 
 from lora_bokeh.assets import bundle, stylesheet
 
 SIZE_BOUNDS = (2, 4096)  # what the sliders of d and k offer, unless the view was given more
+OURS = Theme(json={})  # figures have colours and sizes of their own, in any template
 REDRAW = "redraw.execute(source)"
 
 
@@ -88,7 +90,18 @@ class Component(JSComponent):
     def save(self, filename: Any, title: str | None = None, **options: Any) -> None:
         """Save the page as Panel does, titled as the view is."""
         titled = title or (self.view.page_title() if self.view else None)
-        super().save(filename, titled, **options)
+        before = set(self._models)
+        try:
+            super().save(filename, titled, **options)
+        finally:
+            for ref in set(self._models) - before:  # Panel lets go of none that it saved
+                end_display(self, self._models[ref][0])
+
+
+def end_display(shown: Any, root: Model) -> None:
+    """Let go of a display that no session and no notebook ends."""
+    shown._cleanup(root)
+    pn.state._views.pop(root.ref["id"], None)
 
 
 class Figure(pn.pane.Bokeh):
@@ -103,7 +116,7 @@ class Figure(pn.pane.Bokeh):
     """
 
     def __init__(self, make: Callable[[], Any], **params: Any) -> None:
-        super().__init__(make(), sizing_mode="stretch_width", **params)
+        super().__init__(make(), sizing_mode="stretch_width", theme=OURS, **params)
         self._make = make
         self._taken = False  # the figure of `object`
 
@@ -117,7 +130,7 @@ class Figure(pn.pane.Bokeh):
         if root is None or not self._taken:
             self._taken = True
             return super()._get_model(doc, root, parent, comm)
-        other = pn.pane.Bokeh(self._make(), sizing_mode=self.sizing_mode)
+        other = pn.pane.Bokeh(self._make(), sizing_mode=self.sizing_mode, theme=OURS)
         model = other._get_model(doc, root, parent, comm)
         self._models[root.ref["id"]] = (model, parent)
         return model
