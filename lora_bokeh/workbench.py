@@ -236,7 +236,8 @@ class Workbench(pn.viewable.Viewer):
 
     def __panel__(self) -> Any:
         Session().at_end(self.close)
-        note = Message(text=self.param["message"], css_classes=["message"])  # where it is a method too
+        text = self.param["message"]  # by its name: param 2.1 has a method message
+        note = Message(text=text, css_classes=["message"])
         drop = pn.Column(
             self._dropper,
             note,

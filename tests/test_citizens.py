@@ -50,7 +50,7 @@ MAKES = {
     "merge": lambda **params: MergeExplorer(W, rank=3, **params),
     "training": lambda **params: TrainingExplorer(W, rank=3, steps=20, **params),
     "budget": lambda **params: BudgetExplorer(rank=3, **params),
-    "lesson": lambda **params: Lesson(**params),
+    "lesson": Lesson,
 }
 RANKED = [name for name in MAKES if name != "lesson"]
 
@@ -117,7 +117,7 @@ def test_a_page_shown_again_is_told_what_it_missed():
     view = MAKES["explorer"]()
     page = pn.panel(view)
     box = pn.Column(page)
-    doc, root = displayed(box)
+    _, root = displayed(box)
     box.clear()
     view.rank = 7
     assert page.rank == 3

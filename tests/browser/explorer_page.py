@@ -43,8 +43,8 @@ def let_settle(page: Page) -> None:
 def expect_drawn(root: Locator) -> None:
     """Wait for the first drawing; from then on figures are drawn in the event that changes them.
 
-    Heat maps are named before: another module draws them. A name alone may be that of a figure which
-    stays blank.
+    Heat maps are named before: another module draws them. A figure that stays blank may have a
+    name too.
     """
     figure = root.locator("[role=figure][aria-label]:not(.inside *)")
     expect(figure.first).to_be_attached()
