@@ -69,6 +69,8 @@ def orthonormalize_rows(
     ----------
     Q : ndarray of shape (≥ k + b, n)
         Rows k … k + b − 1 are written.
+    k : int
+        Rows of the basis so far.
     Y, spare : ndarray of shape (b, n)
         Rows to append, and random rows of unit size, float64. Both modified in place.
     eps : float

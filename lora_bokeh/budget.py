@@ -69,6 +69,12 @@ class _Items(NamedTuple):
 def parse_budget(text: str) -> Budget:
     """Return the budget that a text like "20MB", "1.5 GiB", "2M params" or "300000 B" means.
 
+    Parameters
+    ----------
+    text : str
+        A number and a unit: bytes in steps of 1000 (kB, MB, GB) or 1024 (KiB, MiB, GiB), or
+        ``params``, with K, M or G before it if wanted. Case does not matter.
+
     Raises
     ------
     ValueError

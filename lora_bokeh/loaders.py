@@ -163,6 +163,11 @@ def list_tensors(source: FilePath | Source) -> list[TensorInfo]:
 
     Of an adapter they are its pairs: module, shape of ΔW, dtype and bytes of the factors.
 
+    Parameters
+    ----------
+    source : path or Source
+        A file or folder, or what :func:`open_source` returned for it.
+
     Raises
     ------
     SourceError

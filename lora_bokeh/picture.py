@@ -78,9 +78,14 @@ def save_png(
     scale: float = 3,
     **options: Any,
 ) -> str:
-    """Save a figure of a view in pixels, ``scale`` of them (up to 10) for one of its size.
+    """Save a figure of a view in pixels.
 
-    Everything else is as in :func:`save_svg`.
+    Parameters
+    ----------
+    view, path, figure, **options
+        As in :func:`save_svg`.
+    scale : float, default 3
+        Pixels for one of the figure's size, up to 10.
     """
     if not 0 < scale <= MOST_SCALE:
         raise ValueError(f"scale must be above 0 and at most {MOST_SCALE}, got {scale}")
@@ -94,7 +99,10 @@ def save_png(
 def save_pdf(view: Any, path: str | os.PathLike[str], figure: str = "curve", **options: Any) -> str:
     """Save a figure of a view as a PDF of one page as large as it, with its fonts.
 
-    Everything else is as in :func:`save_svg`.
+    Parameters
+    ----------
+    view, path, figure, **options
+        As in :func:`save_svg`.
     """
 
     def printed(browser: Browser, svg: str) -> bytes:

@@ -82,7 +82,13 @@ def views_of(
 
 
 def view_of(source: str | os.PathLike[str] | Source, **params: Any) -> LoraExplorer:
-    """Return one view of a file; arguments and errors as of :func:`views_of`."""
+    """Return one view of a file.
+
+    Parameters
+    ----------
+    source, **params
+        As in :func:`views_of`, and its errors.
+    """
     return views_of(source, **params).make()
 
 
