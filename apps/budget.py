@@ -2,8 +2,8 @@
 
 import panel as pn
 
-from lora_bokeh.page import page
-from lora_bokeh.parameters import BudgetExplorer
+from lora_bokeh.hosts.template import page
+from lora_bokeh.views.budget.view import BudgetExplorer
 
 pn.extension()
 page(BudgetExplorer(), title="Parameter budget").servable()

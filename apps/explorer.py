@@ -2,8 +2,8 @@
 
 import panel as pn
 
-from lora_bokeh.explorer import LoraExplorer
-from lora_bokeh.page import page
+from lora_bokeh.hosts.template import page
+from lora_bokeh.views.explorer.view import LoraExplorer
 
 pn.extension()
 page(LoraExplorer()).servable()

@@ -2,8 +2,8 @@
 
 import panel as pn
 
+from lora_bokeh.hosts.template import page
 from lora_bokeh.lesson.view import TITLE, Lesson
-from lora_bokeh.page import page
 
 pn.extension()
 page(Lesson(), TITLE).servable()

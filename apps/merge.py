@@ -2,8 +2,8 @@
 
 import panel as pn
 
-from lora_bokeh.merge import MergeExplorer
-from lora_bokeh.page import page
+from lora_bokeh.hosts.template import page
+from lora_bokeh.views.merge.view import MergeExplorer
 
 pn.extension()
 page(MergeExplorer(), "W′ = W + s·B·A").servable()

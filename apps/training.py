@@ -2,8 +2,8 @@
 
 import panel as pn
 
-from lora_bokeh.page import page
-from lora_bokeh.training_explorer import TrainingExplorer
+from lora_bokeh.hosts.template import page
+from lora_bokeh.views.training.view import TrainingExplorer
 
 pn.extension()
 page(TrainingExplorer(), "Training against the floor").servable()

@@ -8,31 +8,31 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 # Not on first use: importing the module binds its name here, over the function of that name.
-from lora_bokeh.spectrum import Spectrum, spectrum
+from lora_bokeh.engine.spectrum import Spectrum, spectrum
 
 if TYPE_CHECKING:
     from lora_bokeh import targets as targets
-    from lora_bokeh.adapter import AdapterExplorer
-    from lora_bokeh.budget import parse_budget
-    from lora_bokeh.explorer import LoraExplorer, RankExplorer
-    from lora_bokeh.export import save_html
-    from lora_bokeh.factorization import FactorizationPlot
+    from lora_bokeh.compress.save import save_extracted, save_resized
+    from lora_bokeh.engine.low_rank import LowRank
+    from lora_bokeh.engine.svd import SVDResult, truncated_svd
+    from lora_bokeh.hosts.figure_file import save_pdf, save_png, save_svg
+    from lora_bokeh.hosts.html_file import save_html
+    from lora_bokeh.hosts.server import serve
     from lora_bokeh.lesson.view import Lesson
-    from lora_bokeh.loaders import difference, list_tensors, load, open_source
-    from lora_bokeh.lora import LowRank
-    from lora_bokeh.merge import MergeExplorer
-    from lora_bokeh.parameters import BudgetExplorer
-    from lora_bokeh.picture import save_pdf, save_png, save_svg
-    from lora_bokeh.ranks import Choice
-    from lora_bokeh.rules import RULES
-    from lora_bokeh.saving import save_extracted, save_resized
-    from lora_bokeh.server import serve
-    from lora_bokeh.svd import SVDResult, truncated_svd
-    from lora_bokeh.trainable import parameter_budget
-    from lora_bokeh.training import Training, TrainingRun, train
-    from lora_bokeh.training_explorer import TrainingExplorer
-    from lora_bokeh.views import view_of
-    from lora_bokeh.workbench import Workbench
+    from lora_bokeh.loading.open import difference, list_tensors, load, open_source
+    from lora_bokeh.models.parameter_budget import parameter_budget
+    from lora_bokeh.ranks.choice import Choice
+    from lora_bokeh.ranks.knapsack import parse_budget
+    from lora_bokeh.ranks.rules import RULES
+    from lora_bokeh.training.train import Training, TrainingRun, train
+    from lora_bokeh.views.adapter.view import AdapterExplorer
+    from lora_bokeh.views.budget.view import BudgetExplorer
+    from lora_bokeh.views.explorer.factorization import FactorizationPlot
+    from lora_bokeh.views.explorer.view import LoraExplorer, RankExplorer
+    from lora_bokeh.views.for_file import view_of
+    from lora_bokeh.views.merge.view import MergeExplorer
+    from lora_bokeh.views.training.view import TrainingExplorer
+    from lora_bokeh.views.workbench import Workbench
 
     __version__: str
 
@@ -75,37 +75,37 @@ __all__ = [
 ]
 
 _HOMES = {
-    "AdapterExplorer": "adapter",
-    "BudgetExplorer": "parameters",
-    "Choice": "ranks",
-    "FactorizationPlot": "factorization",
+    "AdapterExplorer": "views.adapter.view",
+    "BudgetExplorer": "views.budget.view",
+    "Choice": "ranks.choice",
+    "FactorizationPlot": "views.explorer.factorization",
     "Lesson": "lesson.view",
-    "LoraExplorer": "explorer",
-    "LowRank": "lora",
-    "MergeExplorer": "merge",
-    "RULES": "rules",
-    "RankExplorer": "explorer",
-    "SVDResult": "svd",
-    "Training": "training",
-    "TrainingExplorer": "training_explorer",
-    "TrainingRun": "training",
-    "Workbench": "workbench",
-    "difference": "loaders",
-    "list_tensors": "loaders",
-    "load": "loaders",
-    "open_source": "loaders",
-    "parameter_budget": "trainable",
-    "parse_budget": "budget",
-    "save_extracted": "saving",
-    "save_html": "export",
-    "save_pdf": "picture",
-    "save_png": "picture",
-    "save_svg": "picture",
-    "save_resized": "saving",
-    "serve": "server",
-    "train": "training",
-    "truncated_svd": "svd",
-    "view_of": "views",
+    "LoraExplorer": "views.explorer.view",
+    "LowRank": "engine.low_rank",
+    "MergeExplorer": "views.merge.view",
+    "RULES": "ranks.rules",
+    "RankExplorer": "views.explorer.view",
+    "SVDResult": "engine.svd",
+    "Training": "training.train",
+    "TrainingExplorer": "views.training.view",
+    "TrainingRun": "training.train",
+    "Workbench": "views.workbench",
+    "difference": "loading.open",
+    "list_tensors": "loading.open",
+    "load": "loading.open",
+    "open_source": "loading.open",
+    "parameter_budget": "models.parameter_budget",
+    "parse_budget": "ranks.knapsack",
+    "save_extracted": "compress.save",
+    "save_html": "hosts.html_file",
+    "save_pdf": "hosts.figure_file",
+    "save_png": "hosts.figure_file",
+    "save_svg": "hosts.figure_file",
+    "save_resized": "compress.save",
+    "serve": "hosts.server",
+    "train": "training.train",
+    "truncated_svd": "engine.svd",
+    "view_of": "views.for_file",
 }
 
 

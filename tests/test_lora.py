@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lora_bokeh import lora
-from lora_bokeh.lora import LowRank
-from lora_bokeh.svd import truncated_svd
+from lora_bokeh.engine.low_rank import LowRank
+from lora_bokeh.engine.svd import truncated_svd
 
 sizes = st.integers(1, 10**6)
 

@@ -1,5 +1,6 @@
-"""One module for each file format; :mod:`lora_bokeh.loaders` is the door to them.
+"""Files as tensors, and tensors as files.
 
-Files are data, never code: no pickle, and every size a file claims is checked against the bytes
-it has before anything of that size is allocated.
+In: the path of a file or folder, which may be a stranger's.
+Out: named tensors whose entries are read later; sources and their entries.
+May import: `engine` and below.
 """

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from lora_bokeh.formats.folder import inside
 from lora_bokeh.formats.jsons import read_object
-from lora_bokeh.formats.stored import Container, SourceError
+from lora_bokeh.formats.tensors import Container, SourceError
 
 CONFIG = "adapter_config.json"
 PREFIX = "base_model.model."  # PeftModel.base_model is a tuner, whose model is the user's

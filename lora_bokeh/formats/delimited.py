@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from lora_bokeh.formats.limits import LIFT, check_size, limits
-from lora_bokeh.formats.stored import SourceError, Stored, TensorInfo
+from lora_bokeh.formats.tensors import SourceError, Stored, TensorInfo
 
 SEPARATORS = ";\t,"
 

@@ -11,7 +11,7 @@ from functools import partial
 
 import numpy as np
 
-from lora_bokeh.formats.stored import Container, Stored
+from lora_bokeh.formats.tensors import Container, Stored
 
 
 def derived(

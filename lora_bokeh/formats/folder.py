@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from lora_bokeh.formats.stored import SourceError
-from lora_bokeh.formats.text import listing
+from lora_bokeh.formats.tensors import SourceError
+from lora_bokeh.text import listing
 
 ADAPTER = "adapter_model.safetensors"
 INDEX_SUFFIX = ".safetensors.index.json"

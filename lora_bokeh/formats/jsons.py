@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lora_bokeh.formats.limits import check_size, limits
-from lora_bokeh.formats.stored import SourceError
+from lora_bokeh.formats.tensors import SourceError
 
 
 def read_object(path: Path) -> dict[str, Any]:

@@ -13,8 +13,8 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import NamedTuple
 
-from lora_bokeh.formats.stored import SourceError
-from lora_bokeh.formats.text import bytes_text
+from lora_bokeh.formats.tensors import SourceError
+from lora_bokeh.text import bytes_text
 
 LIFT = "--no-limits on the command line lifts this"
 

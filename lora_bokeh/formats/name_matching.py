@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from lora_bokeh.formats.module_names import unwrapped, wrappers
-from lora_bokeh.formats.text import count, listing
+from lora_bokeh.text import count, listing
 
 LEAST_ENDING = 2  # parts that have to be alike: "weight" alone says nothing
 Shape = tuple[int, ...]

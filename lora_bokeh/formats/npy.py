@@ -16,8 +16,8 @@ from typing import IO, Literal, NamedTuple
 import numpy as np
 
 from lora_bokeh.formats.limits import LIFT, check_count, check_name, check_size, limits
-from lora_bokeh.formats.stored import SourceError, Stored, TensorInfo
-from lora_bokeh.formats.text import bytes_text
+from lora_bokeh.formats.tensors import SourceError, Stored, TensorInfo
+from lora_bokeh.text import bytes_text
 
 HEADER_BYTES = 10_000  # NumPy's own bound for a header it parses without being told to trust it
 DIRECTORY_BYTES = 256  # of a member in the archive's directory, on average at most

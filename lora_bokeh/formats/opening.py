@@ -7,7 +7,7 @@ from importlib import import_module
 from pathlib import Path
 
 from lora_bokeh.formats.folder import INDEX, INDEX_SUFFIX, PICKLE_SUFFIXES, chosen_file
-from lora_bokeh.formats.stored import Container, SourceError, Stored
+from lora_bokeh.formats.tensors import Container, SourceError, Stored
 
 READERS = {  # suffix: (module, function), so that a .npy does not import safetensors
     ".npy": ("npy", "npy_tensors"),

@@ -21,8 +21,8 @@ import numpy as np
 from lora_bokeh.formats import dequantise
 from lora_bokeh.formats.folder import inside
 from lora_bokeh.formats.jsons import read_object
-from lora_bokeh.formats.stored import Container, SourceError, Stored, TensorInfo
-from lora_bokeh.formats.text import count
+from lora_bokeh.formats.tensors import Container, SourceError, Stored, TensorInfo
+from lora_bokeh.text import count
 
 CONFIG = "config.json"  # transformers': it says how a checkpoint was quantised
 WEIGHT = ".weight"

@@ -16,7 +16,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from lora_bokeh.formats.limits import check_count, check_name, check_size, limits
-from lora_bokeh.formats.stored import SourceError, Stored, TensorInfo
+from lora_bokeh.formats.tensors import SourceError, Stored, TensorInfo
 
 PICKLES = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK\x03\x04")  # torch.save zips its
 LENGTH_BYTES = 8  # the file starts with the header's length, little-endian

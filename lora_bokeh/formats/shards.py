@@ -7,8 +7,8 @@ from pathlib import Path
 from lora_bokeh.formats import safetensors
 from lora_bokeh.formats.folder import inside
 from lora_bokeh.formats.jsons import read_object
-from lora_bokeh.formats.stored import SourceError, Stored
-from lora_bokeh.formats.text import listing
+from lora_bokeh.formats.tensors import SourceError, Stored
+from lora_bokeh.text import listing
 
 
 def contents(path: Path) -> tuple[list[Stored], dict[str, str]]:

@@ -9,9 +9,9 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from lora_bokeh.formats.stored import Stored
-from lora_bokeh.lora import LowRank
-from lora_bokeh.rounding import RoundingError
+from lora_bokeh.engine.low_rank import LowRank
+from lora_bokeh.engine.rounding import RoundingError
+from lora_bokeh.formats.tensors import Stored
 
 Kind = Literal["pair", "update", "matrix", "difference"]
 
@@ -143,7 +143,7 @@ class Entry:
     def rounding_error(self) -> RoundingError | None:
         """Return what rounding in storage adds to a difference; None for other kinds.
 
-        It reads both tensors once, in panels; see :mod:`lora_bokeh.rounding`.
+        It reads both tensors once, in panels; see :mod:`lora_bokeh.engine.rounding`.
         """
         return self.rounding() if self.rounding else None
 
@@ -176,7 +176,7 @@ class Source:
     coverage : Coverage or None
         Of a difference how much of the tuned model is in it.
     examined : bool
-        Whether its pairs have been read once; see :mod:`lora_bokeh.formats.health`.
+        Whether its pairs have been read once; see :mod:`lora_bokeh.adapters.health`.
     """
 
     path: Path

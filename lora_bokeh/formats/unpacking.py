@@ -9,7 +9,7 @@ import numpy as np
 
 from lora_bokeh.formats.limits import check_size, limits
 from lora_bokeh.formats.npy import npy_tensors
-from lora_bokeh.formats.stored import Container, Stored
+from lora_bokeh.formats.tensors import Container, Stored
 
 IN_PLACE = ("npy", "safetensors")  # kinds whose entries are views of the file itself
 

@@ -12,11 +12,11 @@ import numpy as np
 from bokeh.models import ColumnDataSource, HoverTool, Range1d
 from bokeh.plotting import figure
 
-from lora_bokeh.drawing import axes, blank_figure, text, themed
-from lora_bokeh.lesson.directions import needs
+from lora_bokeh.lesson.answers.directions import needs
+from lora_bokeh.lesson.answers.spectra import SIZE, families, letters, missing
 from lora_bokeh.lesson.material import published
-from lora_bokeh.lesson.spectra import SIZE, families, letters, missing
-from lora_bokeh.sources import rank_ticks
+from lora_bokeh.views.shared.figures import axes, blank_figure, text, themed
+from lora_bokeh.views.shared.sources import rank_ticks
 
 HEIGHT = 300  # px
 DASHES = {"A": "solid", "B": [8, 4], "C": [2, 3], "D": [10, 3, 2, 3]}

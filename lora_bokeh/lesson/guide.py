@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lora_bokeh.lesson.acts import facts_of, fill
+from lora_bokeh.lesson.content import facts_of, fill
 from lora_bokeh.lesson.material import guide, written
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 @cache
 def _read(name: str) -> Any:
-    text = files("lora_bokeh.lesson").joinpath(f"{name}.json").read_text(encoding="utf-8")
+    text = files("lora_bokeh.lesson").joinpath("data", f"{name}.json").read_text(encoding="utf-8")
     return json.loads(text)
 
 

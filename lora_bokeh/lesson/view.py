@@ -8,18 +8,18 @@ from typing import Any
 import param
 from panel.custom import Child
 
-from lora_bokeh.assets import bundle, stylesheet
-from lora_bokeh.factorization import FactorizationPlot
 from lora_bokeh.lesson import figures
-from lora_bokeh.lesson.acts import acts
+from lora_bokeh.lesson.content import acts
 from lora_bokeh.lesson.guide import instructors_page
 from lora_bokeh.lesson.material import sources, written
 from lora_bokeh.lesson.views import LessonExplorer
-from lora_bokeh.merge import MergeExplorer
-from lora_bokeh.parameters import BudgetExplorer
-from lora_bokeh.shown import Shown, pane
-from lora_bokeh.training_explorer import TrainingExplorer
-from lora_bokeh.widgets import Component
+from lora_bokeh.views.budget.view import BudgetExplorer
+from lora_bokeh.views.explorer.factorization import FactorizationPlot
+from lora_bokeh.views.merge.view import MergeExplorer
+from lora_bokeh.views.shared.assets import bundle, stylesheet
+from lora_bokeh.views.shared.component import Component
+from lora_bokeh.views.shared.shown import Shown, pane
+from lora_bokeh.views.training.view import TrainingExplorer
 
 TITLE = "LoRA, by doing"
 VERSION = 1  # of the acts: what a browser keeps of another version is left alone
@@ -55,8 +55,8 @@ class LessonPage(Component):
     needs = Child(default=None, allow_None=True, doc="Figure of the ranks that two adapters need.")
     accuracy = Child(default=None, allow_None=True, doc="Figure of energy and accuracy.")
 
-    _esm = bundle("lesson.mjs")
-    _stylesheets = [stylesheet("palette.css", "shell.css", "lesson.css")]  # noqa: RUF012
+    _esm = bundle("lesson/page.mjs")
+    _stylesheets = [stylesheet("palette.css", "shared.css", "lesson.css")]  # noqa: RUF012
 
 
 class Lesson(Shown):
@@ -74,7 +74,7 @@ class Lesson(Shown):
     mode : {"lesson", "explore", "teach"}, default "lesson"
         The acts, all views without tasks, or the instructor's page.
     **params
-        As for :class:`lora_bokeh.shown.Shown`: layout and theme.
+        As for :class:`lora_bokeh.views.shared.shown.Shown`: layout and theme.
 
     Attributes
     ----------

@@ -6,11 +6,11 @@ from functools import cache
 
 import numpy as np
 
-from lora_bokeh.explorer import LoraExplorer
-from lora_bokeh.lesson.directions import NOISY, four_values, needs, noisy_update
+from lora_bokeh.engine.low_rank import LowRank
+from lora_bokeh.lesson.answers.directions import NOISY, four_values, needs, noisy_update
 from lora_bokeh.lesson.material import measured
-from lora_bokeh.lora import LowRank
-from lora_bokeh.opened import Opened
+from lora_bokeh.views.explorer.data import Opened
+from lora_bokeh.views.explorer.view import LoraExplorer
 
 WIDTH = 768  # of the matrices that the two adapters are for
 

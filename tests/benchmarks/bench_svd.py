@@ -17,8 +17,8 @@ from peers import solvers
 from report import show, write_json, write_plot
 from rich.console import Console
 
-from lora_bokeh.lora import LowRank
-from lora_bokeh.spectrum import spectrum
+from lora_bokeh.engine.low_rank import LowRank
+from lora_bokeh.engine.spectrum import spectrum
 
 
 def run(case: Case, rounds: int) -> dict:

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.fft import dct
 from scipy.linalg import eigh
 
-from lora_bokeh.lora import LowRank
+from lora_bokeh.engine.low_rank import LowRank
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 

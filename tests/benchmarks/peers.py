@@ -10,8 +10,8 @@ from importlib.util import find_spec
 import numpy as np
 from scipy.sparse.linalg import svds
 
-from lora_bokeh.lora import LowRank
-from lora_bokeh.spectrum import spectrum
+from lora_bokeh.engine.low_rank import LowRank
+from lora_bokeh.engine.spectrum import spectrum
 
 Solver = Callable[[np.ndarray, int], np.ndarray]
 US = "lora_bokeh"

@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
 from lora_bokeh import save_html
-from lora_bokeh.assets import bundle
+from lora_bokeh.views.shared.assets import bundle
 from tests.browser import install
 from tests.browser.serving import serving_command, serving_view
 
@@ -166,14 +166,14 @@ def open_file(file_of, tmp_path: Path, open_tab: OpenTab) -> OpenTab:
 
 @pytest.fixture
 def call_each(open_tab: OpenTab) -> Callable[..., list]:
-    """Call ``call_each("format.mjs", "formatCount", [[64], [4096]])`` in the page, in order."""
+    """Call ``call_each("shared/numbers.mjs", "formatCount", [[64], [4096]])`` in the page."""
     page = open_tab("about:blank").page
     return lambda module, name, calls: page.evaluate(CALLS, [bundle(module), name, list(calls)])
 
 
 @pytest.fixture
 def call(call_each: Callable[..., list]) -> Callable[..., object]:
-    """Call ``call("format.mjs", "formatCount", 4096)`` in the page."""
+    """Call ``call("shared/numbers.mjs", "formatCount", 4096)`` in the page."""
     return lambda module, name, *args: call_each(module, name, [args])[0]
 
 

@@ -14,8 +14,8 @@ from contextlib import contextmanager
 
 from playwright.sync_api import Browser
 
-from lora_bokeh.chromium import DRIVER, NoBrowserError
-from lora_bokeh.chromium import chromium as any_chromium
+from lora_bokeh.hosts.chromium import DRIVER, NoBrowserError
+from lora_bokeh.hosts.chromium import chromium as any_chromium
 
 FLAGS = (
     "--disable-gpu",
@@ -27,7 +27,7 @@ FLAGS = (
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """Run the Chromium of this machine, as :func:`lora_bokeh.chromium.chromium` does."""
+    """Run the Chromium of this machine, as :func:`lora_bokeh.hosts.chromium.chromium` does."""
     with any_chromium(FLAGS) as browser:
         yield browser
 

@@ -12,7 +12,7 @@ from playwright.sync_api import expect
 from safetensors.numpy import load_file, save_file
 
 from lora_bokeh import save_html
-from lora_bokeh.adapter import AdapterExplorer
+from lora_bokeh.views.adapter.view import AdapterExplorer
 from tests.browser.explorer_page import ExplorerPage
 
 

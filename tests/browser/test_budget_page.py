@@ -13,9 +13,7 @@ from playwright.sync_api import Locator, Page, expect
 from lora_bokeh import BudgetExplorer
 from lora_bokeh.cli import main
 from lora_bokeh.lora import break_even_rank
-from lora_bokeh.parameters import _held
-from lora_bokeh.presets import USUAL, find_model, own_model, presets, published_accuracies
-from lora_bokeh.trainable import (
+from lora_bokeh.models.parameter_budget import (
     FLOAT32,
     ITEMSIZE,
     MOMENTS,
@@ -25,6 +23,8 @@ from lora_bokeh.trainable import (
     parameter_budget,
     same_budget,
 )
+from lora_bokeh.models.presets import USUAL, find_model, own_model, presets, published_accuracies
+from lora_bokeh.views.budget.view import _held
 from tests.browser.explorer_page import drawn, eventually, expect_drawn
 
 RULES = {"itemsize": ITEMSIZE, "moments": MOMENTS, "float32": FLOAT32, "sets": SETS}
@@ -67,7 +67,7 @@ def states() -> list[tuple[dict, ParameterBudget]]:
 
 def test_page_computes_what_python_does(call_each):
     held = states()
-    shown = call_each("budget_arithmetic.mjs", "budgetNow", [[state] for state, _ in held])
+    shown = call_each("budget/state.mjs", "budgetNow", [[state] for state, _ in held])
     for now, (_, found) in zip(shown, held, strict=True):
         assert (now["trainable"], now["whole"]) == (found.trainable, found.whole)
         assert now["share"] == pytest.approx(found.share)
@@ -80,9 +80,7 @@ def test_page_computes_what_python_does(call_each):
 
 def test_page_spends_a_budget_as_python_does(call_each):
     budgets = [(model, parameter_budget(model, 8).trainable) for model in presets().values()]
-    spent = call_each(
-        "budget_arithmetic.mjs", "sameBudget", [[_held(m), n, SETS] for m, n in budgets]
-    )
+    spent = call_each("budget/state.mjs", "sameBudget", [[_held(m), n, SETS] for m, n in budgets])
     for cases, (model, n) in zip(spent, budgets, strict=True):
         shown = [(tuple(m["name"] for m in c["modules"]), c["rank"], c["trainable"]) for c in cases]
         assert shown == [tuple(case) for case in same_budget(model, n)]
@@ -94,21 +92,19 @@ def test_page_carries_targets_over_as_python_does(call_each):
     others = [find_model(name) for name in ("GPT-2", "Llama-3-8B", "OPT-350m", "SD-1.5-UNet")]
     changes = [(to, targets) for to in others for targets in names]
     arguments = [[_held(llama), _held(to), targets, USUAL] for to, targets in changes]
-    carried = call_each("budget_arithmetic.mjs", "targetsLike", arguments)
+    carried = call_each("budget/state.mjs", "targetsLike", arguments)
     assert carried == [to.like(llama, targets) for to, targets in changes]
 
 
 def test_slider_stops_lead_to_the_end(call_each):
     ends = (1, 2, 7, 768, 4096)
     for end, stops in zip(
-        ends, call_each("budget_arithmetic.mjs", "rankStops", [[end] for end in ends]), strict=True
+        ends, call_each("budget/state.mjs", "rankStops", [[end] for end in ends]), strict=True
     ):
         assert stops[0] == 1
         assert stops[-1] == end
         assert stops == sorted(set(stops))
-        nearest = call_each(
-            "budget_arithmetic.mjs", "nearestStop", [[stops, rank] for rank in stops]
-        )
+        nearest = call_each("budget/state.mjs", "nearestStop", [[stops, rank] for rank in stops])
         assert nearest == list(range(len(stops)))
 
 
@@ -126,7 +122,7 @@ def stage(rank: int) -> tuple[dict, ParameterBudget]:
 
 def test_bars_are_to_scale(call_each):
     stages = [stage(rank) for rank in (100, 2000, 3000)]
-    plans = call_each("budget_bars.mjs", "layoutBudget", [[given] for given, _ in stages])
+    plans = call_each("budget/bars.mjs", "layoutBudget", [[given] for given, _ in stages])
     for plan, (given, found) in zip(plans, stages, strict=True):
         part, matrices, lora = (
             plan[name]["right"] - plan[name]["left"] for name in ("part", "matrices", "lora")

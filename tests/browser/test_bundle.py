@@ -1,6 +1,6 @@
 """Bundled modules in the browser: each keeps a scope of its own."""
 
-from lora_bokeh.assets import bundle
+from lora_bokeh.views.shared.assets import bundle
 
 SAID = """async (code) => {
     const url = URL.createObjectURL(new Blob([code], { type: "text/javascript" }));

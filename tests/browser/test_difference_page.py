@@ -13,10 +13,10 @@ from playwright.sync_api import expect
 from safetensors.numpy import load_file, save_file
 
 from lora_bokeh import save_html
-from lora_bokeh.adapter import AdapterExplorer
 from lora_bokeh.cli import main
-from lora_bokeh.loaders import difference
-from lora_bokeh.views import view_of
+from lora_bokeh.loading.open import difference
+from lora_bokeh.views.adapter.view import AdapterExplorer
+from lora_bokeh.views.for_file import view_of
 from tests.browser.explorer_page import ExplorerPage
 
 LAYERS, RANK = 3, 4
@@ -211,8 +211,8 @@ def place(call):
     pixel = {"x": 64 / 700, "y": 1.13 / 300}
 
     def placed(values, floor):
-        boxes = call("floor.mjs", "boxesAlong", floor, "rounding floor 0.1", frame, pixel)
-        return call("floor.mjs", "freeBox", boxes, {"high": values}, [])
+        boxes = call("explorer/floor.mjs", "boxesAlong", floor, "rounding floor 0.1", frame, pixel)
+        return call("explorer/floor.mjs", "freeBox", boxes, {"high": values}, [])
 
     return placed
 

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from lora_bokeh import Lesson
-from lora_bokeh.lesson.acts import acts
+from lora_bokeh.lesson.content import acts
 from lora_bokeh.lesson.view import VIEWS
 from tests.browser.explorer_page import eventually
 from tests.browser.lesson_page import LessonPage
@@ -230,7 +230,7 @@ def test_is_served(command, serve_command):
 @pytest.fixture
 def judge(call):
     names = {act["id"]: act["question"] for act in ACTS}
-    return lambda name, given: call("verdict.mjs", "judge", names[name], given)
+    return lambda name, given: call("lesson/verdict.mjs", "judge", names[name], given)
 
 
 def test_feedback_follows_from_the_answer_given(judge):
@@ -266,11 +266,11 @@ def test_a_store_that_holds_anything_does_no_harm(call):
     ids = ["a", "b"]
     blank = {"given": None, "right": False, "tries": 0, "hints": 0, "revealed": False}
     for stored in (None, [], "x", 3, {"c": {}}, {"a": None}, {"a": "x"}):
-        assert call("progress.mjs", "checked", stored, ids) == {}
+        assert call("lesson/progress.mjs", "checked", stored, ids) == {}
     odd = {"a": {"right": "yes", "tries": -1, "hints": "x", "revealed": 1}}
-    assert call("progress.mjs", "checked", odd, ids) == {"a": blank}
+    assert call("lesson/progress.mjs", "checked", odd, ids) == {"a": blank}
     entry = {"given": {"rank": 5}, "right": True, "tries": 2, "hints": 1, "revealed": False}
-    assert call("progress.mjs", "checked", {"b": entry}, ids) == {"b": entry}
+    assert call("lesson/progress.mjs", "checked", {"b": entry}, ids) == {"b": entry}
 
 
 def test_lesson_of_the_notebook_goes_on_offline(notebook_page, open_tab):

@@ -8,10 +8,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from lora_bokeh.draws import drawn_factors, uniform
-from lora_bokeh.lora import LowRank, forward, merged, scale
-from lora_bokeh.starts import factors_of, own, start
-from lora_bokeh.svd import truncated_svd
+from lora_bokeh.engine.low_rank import LowRank, forward, merged
+from lora_bokeh.engine.svd import truncated_svd
+from lora_bokeh.lora import scale
+from lora_bokeh.views.merge.draws import drawn_factors, uniform
+from lora_bokeh.views.merge.factors import factors_of, own, start
 
 MANY = settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -20,18 +21,18 @@ MANY = settings(
 
 @pytest.fixture
 def call(call_each):
-    """Call ``call("algebra.mjs", "costs", (6, 6, 2), …)`` in the page, once for each tuple."""
+    """Call ``call("merge/algebra.mjs", "costs", (6, 6, 2), …)`` in the page, once a tuple."""
     return lambda module, name, *calls: call_each(module, name, calls)
 
 
 def test_draws_are_pythons_to_the_bit(call):
     calls = [(seed, stream, 50) for seed in (0, 1, 77, 2**32 - 1) for stream in "BAx"]
-    for args, drawn in zip(calls, call("draws.mjs", "uniform", *calls), strict=True):
+    for args, drawn in zip(calls, call("merge/draws.mjs", "uniform", *calls), strict=True):
         np.testing.assert_array_equal(drawn, uniform(*args))
     for seed, d, k, rank in [(1, 6, 6, 2), (5, 3, 8, 3), (9, 20, 4, 1)]:
         B, A = drawn_factors(seed, (d, k), rank)
-        assert call("draws.mjs", "drawnB", (seed, d, rank)) == [B.ravel().tolist()]
-        assert call("draws.mjs", "drawnA", (seed, k, rank)) == [A.ravel().tolist()]
+        assert call("merge/draws.mjs", "drawnB", (seed, d, rank)) == [B.ravel().tolist()]
+        assert call("merge/draws.mjs", "drawnA", (seed, k, rank)) == [A.ravel().tolist()]
 
 
 def test_factors_of_every_start_are_pythons_at_every_rank(call):
@@ -44,7 +45,7 @@ def test_factors_of_every_start_are_pythons_at_every_rank(call):
     ]
     calls = [(record, 5, 4, rank, held) for record in records for rank in (1, 2, 3, 4)]
     for (record, _, _, rank, _), factors in zip(
-        calls, call("starts.mjs", "factorsOf", *calls), strict=True
+        calls, call("merge/factors.mjs", "factorsOf", *calls), strict=True
     ):
         B, A = factors_of(record, (5, 4), rank, best)
         np.testing.assert_allclose(factors["B"], B.ravel(), rtol=1e-15)
@@ -71,7 +72,7 @@ def adapter(B, A, s=1.0):
 
 def ranks(call, pairs):
     """Return the rank that the page finds for each pair of factors."""
-    return call("elimination.mjs", "rankOfProduct", *((adapter(B, A),) for B, A in pairs))
+    return call("merge/elimination.mjs", "rankOfProduct", *((adapter(B, A),) for B, A in pairs))
 
 
 @MANY
@@ -108,10 +109,10 @@ def test_forward_pass_is_numpys_in_float64_and_to_the_bit_in_float32(call):
         B, A = rng.standard_normal((d, rank)), rng.standard_normal((rank, k))
         update = LowRank(B, A, 0.75)
         given_ = {**adapter(B, A, 0.75), "W": W.ravel().tolist(), "x": x.tolist(), "best": None}
-        (base,) = call("algebra.mjs", "applied", (given_["W"], given_["x"], d, k))
-        (h,) = call("algebra.mjs", "forwardPass", (given_, base))
+        (base,) = call("merge/algebra.mjs", "applied", (given_["W"], given_["x"], d, k))
+        (h,) = call("merge/algebra.mjs", "forwardPass", (given_, base))
         np.testing.assert_allclose(h["unmerged"], forward(W, update, x), atol=1e-12)
-        (facts,) = call("merge_state.mjs", "mergeFacts", (given_,))
+        (facts,) = call("merge/state.mjs", "mergeFacts", (given_,))
         np.testing.assert_allclose(facts["merged"], merged(W, update) @ x, atol=1e-12)
         difference = np.abs(np.subtract(h["unmerged"], facts["merged"])).max()
         assert facts["double"]["difference"] == difference
@@ -127,7 +128,7 @@ def test_forward_pass_is_numpys_in_float64_and_to_the_bit_in_float32(call):
 def test_scale_is_pythons(call):
     cases = [(8.0, 4, False), (8.0, 4, True), (3.0, 7, True), (None, 5, False), (None, 5, True)]
     expected = [scale(2 * r if a is None else a, r, rslora) for a, r, rslora in cases]
-    assert call("algebra.mjs", "scaleOf", *cases) == pytest.approx(expected, rel=1e-15)
+    assert call("merge/algebra.mjs", "scaleOf", *cases) == pytest.approx(expected, rel=1e-15)
 
 
 def groups(n):
@@ -142,9 +143,9 @@ def test_pictures_are_means_over_blocks_and_means_commute_with_the_product(call,
     B, A = rng.standard_normal((d, 3)), rng.standard_normal((3, k))
     rows, columns = (groups(n) for n in (d, k))
     means = [[(B @ A)[np.ix_(i, j)].mean() for j in columns] for i in rows]
-    (picture,) = call("means.mjs", "pooled", ((B @ A).ravel().tolist(), d, k, 96))
+    (picture,) = call("merge/means.mjs", "pooled", ((B @ A).ravel().tolist(), d, k, 96))
     np.testing.assert_allclose(picture, np.ravel(means), atol=1e-12)
-    (picture,) = call("means.mjs", "pooledUpdate", (adapter(B, A, 2.0), 96))
+    (picture,) = call("merge/means.mjs", "pooledUpdate", (adapter(B, A, 2.0), 96))
     np.testing.assert_allclose(picture, 2 * np.ravel(means), atol=1e-12)
 
 
@@ -152,8 +153,8 @@ def test_colours_reach_as_far_as_the_largest_entry_and_seldom_change(call):
     tops = [1, 1.5, 2, 3, 5, 7.5, 10]
     values = np.geomspace(1e-6, 1e6, 100).tolist()
     for value, top in zip(
-        values, call("heat.mjs", "niceCeiling", *((v,) for v in values)), strict=True
+        values, call("merge/heat.mjs", "niceCeiling", *((v,) for v in values)), strict=True
     ):
         assert value <= top * (1 + 1e-12) <= 1.6 * value * (1 + 1e-9) or top / value < 2
         assert any(np.isclose(top / 10.0**power, tops).any() for power in range(-7, 7))
-    assert call("heat.mjs", "niceCeiling", (0,)) == [1]
+    assert call("merge/heat.mjs", "niceCeiling", (0,)) == [1]

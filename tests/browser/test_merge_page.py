@@ -10,9 +10,10 @@ import pytest
 from playwright.sync_api import Locator, expect
 
 from lora_bokeh import MergeExplorer, save_html
-from lora_bokeh.draws import uniform
-from lora_bokeh.lora import LowRank, forward, merged, scale
-from lora_bokeh.starts import factors_of, start
+from lora_bokeh.engine.low_rank import LowRank, forward, merged
+from lora_bokeh.lora import scale
+from lora_bokeh.views.merge.draws import uniform
+from lora_bokeh.views.merge.factors import factors_of, start
 from tests.browser.explorer_page import eventually
 from tests.browser.merge_page import MergePage
 from tests.browser.test_merge_functions import groups

@@ -6,14 +6,14 @@ import csv
 import re
 from dataclasses import dataclass
 
-import naive
 import numpy as np
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from lora_bokeh import TrainingExplorer, save_html, targets, train
-from lora_bokeh.milestones import kept_steps, milestones
+from lora_bokeh.training.milestones import kept_steps, milestones
 from tests.browser.explorer_page import ExplorerPage, expect_drawn
+from tests.helpers import naive
 
 W = targets.noise((8, 8), seed=0)
 TARGET = "random normal 8 × 8"
@@ -257,13 +257,15 @@ def test_python_and_the_served_page_follow_each_other(serve_view, open_tab):
 
 def test_pure_functions_are_pythons(call_each):
     calls = [[steps] for steps in (1, 2, 9, 10, 37, 100, 1000, 9999)]
-    said = call_each("descents.mjs", "milestones", calls)
+    said = call_each("training/state.mjs", "milestones", calls)
     assert said == [milestones(steps).tolist() for (steps,) in calls]
     rng = np.random.default_rng(0)
     ends = [
         [10**low, 10 ** (low + span)] for low, span in rng.uniform([-20, 0.01], [3, 18], (40, 2))
     ]
-    for (low, high), ticks in zip(ends, call_each("loss.mjs", "logTicks", ends), strict=True):
+    for (low, high), ticks in zip(
+        ends, call_each("training/loss.mjs", "logTicks", ends), strict=True
+    ):
         assert 2 <= len(ticks) <= 8
         assert all(low <= tick <= high for tick in ticks)
         assert ticks == sorted(ticks)

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from lora_bokeh.budget import parse_budget
-from lora_bokeh.extract import Parts
-from lora_bokeh.loaders import open_source
-from lora_bokeh.ranks import Choice
-from lora_bokeh.saving import save_extracted, save_resized
-from tests.adapters import best
+from lora_bokeh.compress.extract import Parts
+from lora_bokeh.compress.save import save_extracted, save_resized
+from lora_bokeh.loading.open import open_source
+from lora_bokeh.ranks.choice import Choice
+from lora_bokeh.ranks.knapsack import parse_budget
+from tests.helpers.adapters import best
 from tests.interop.models import (
     ADAPTERS,
     classifier,

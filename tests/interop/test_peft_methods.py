@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 
-from lora_bokeh.loaders import SourceError, open_source
+from lora_bokeh.loading.open import SourceError, open_source
 from tests.interop.models import llama, peft, torch, tuned
 
 WIDTH, INNER = 24, 36

@@ -4,8 +4,8 @@ from collections import Counter
 
 import pytest
 
-from lora_bokeh.presets import find_model
-from lora_bokeh.trainable import parameter_budget
+from lora_bokeh.models.parameter_budget import parameter_budget
+from lora_bokeh.models.presets import find_model
 from tests.interop.models import peft, torch, transformers
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # PEFT's and transformers' own

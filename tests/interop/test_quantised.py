@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lora_bokeh.loaders import difference, load, open_source
+from lora_bokeh.loading.open import difference, load, open_source
 from tests.interop.models import torch
 
 save_file = pytest.importorskip("safetensors.torch").save_file

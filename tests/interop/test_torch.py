@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from lora_bokeh import LowRank, truncated_svd
-from lora_bokeh.matrix import check_matrix
+from lora_bokeh.engine.matrix import check_matrix
 
 torch = pytest.importorskip("torch")
 
