@@ -1,4 +1,4 @@
-import { QUIET, measuredSize, nameFigure, setColumns, sourceOf } from "../shared/figures.mjs";
+import { measuredSize, nameFigure, QUIET, setColumns, sourceOf } from "../shared/figures.mjs";
 
 // The heat map layer × module: the rank that a plan keeps of each matrix, else the rank it needs.
 
@@ -37,7 +37,8 @@ export class MapView {
     setColumns(this.figure, "cells", data);
     const known = data.rank.filter(Number.isFinite);
     const [low, high] = known.length ? [Math.min(...known), Math.max(...known)] : [0, 1];
-    const count = known.length < data.rank.length ? `${known.length} of ${data.rank.length}` : data.rank.length;
+    const count =
+      known.length < data.rank.length ? `${known.length} of ${data.rank.length}` : data.rank.length;
     nameFigure(this.figure, `${title} by layer and module: from ${low} to ${high}, ${count} matrices.`);
     const mapper = this.figure.renderers.find((r) => r.name === "cells").glyph.fill_color.transform;
     mapper.setv({ low: 0, high: Math.max(high, 1) }, QUIET);

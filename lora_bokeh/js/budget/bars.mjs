@@ -33,7 +33,10 @@ export function layoutBudget({ width, parameters, whole, trainable, parts }) {
   const matrices = bar("matrices", 0, (width * whole) / most);
   const lora = bar("lora", 0, Math.max(widths.lora, THINNEST_BAR));
   return {
-    model, part, matrices, lora,
+    model,
+    part,
+    matrices,
+    lora,
     modules: divided(parts, trainable, width),
     thin: Object.keys(widths).filter((row) => widths[row] < THINNEST_BAR),
     lenses: [lens(part, matrices), lens(lora, bar("modules", 0, width))],

@@ -1,6 +1,6 @@
+import { h, setText } from "../shared/dom.mjs";
 import { nearestStop, rankStops } from "./state.mjs";
 import { budgetValueText } from "./words.mjs";
-import { h, setText } from "../shared/dom.mjs";
 
 /** The rank: a native range over stops, even in ratio, and a field for any whole number. */
 export function stopSlider(onRank) {
@@ -12,7 +12,12 @@ export function stopSlider(onRank) {
     else field.value = shown;
   };
   const field = h("input", { type: "number", min: 1, step: 1, "aria-label": "rank, typed", onchange: typed });
-  const element = h("div", { class: "slider" }, h("label", { class: "slider" }, h("span", {}, "rank"), range), field);
+  const element = h(
+    "div",
+    { class: "slider" },
+    h("label", { class: "slider" }, h("span", {}, "rank"), range),
+    field,
+  );
   const show = (now) => {
     [shown, end, stops] = [now.rank, now.end, rankStops(now.end)];
     field.max = end;
@@ -27,9 +32,18 @@ export function stopSlider(onRank) {
 
 /** A labelled native select; its options are [value, text]. */
 export function labelledSelect(label, options, onChoose) {
-  const select = h("select", { onchange: () => onChoose(select.value) }, ...options.map(([value, text]) => h("option", { value }, text)));
+  const select = h(
+    "select",
+    { onchange: () => onChoose(select.value) },
+    ...options.map(([value, text]) => h("option", { value }, text)),
+  );
   const element = h("label", { class: "target" }, h("span", {}, label), select);
-  return { element, show: (value) => { select.value = value; } };
+  return {
+    element,
+    show: (value) => {
+      select.value = value;
+    },
+  };
 }
 
 const sizeText = ({ shapes }) => {
@@ -41,10 +55,16 @@ const sizeText = ({ shapes }) => {
 export function targetBoxes(onTargets, onRefuse) {
   let [model, chosen] = [null, []];
   const boxes = h("div", { class: "boxes" });
-  const all = h("button", { type: "button", onclick: () => onTargets(model.modules.map((module) => module.name)) }, "All");
+  const all = h(
+    "button",
+    { type: "button", onclick: () => onTargets(model.modules.map((module) => module.name)) },
+    "All",
+  );
   const element = h("fieldset", { class: "targets" }, h("legend", {}, "matrices adapted"), boxes);
   const toggle = (name, input) => {
-    const names = model.modules.map((module) => module.name).filter((each) => (each === name ? input.checked : chosen.includes(each)));
+    const names = model.modules
+      .map((module) => module.name)
+      .filter((each) => (each === name ? input.checked : chosen.includes(each)));
     if (names.length) onTargets(names);
     else {
       input.checked = true;
@@ -52,7 +72,11 @@ export function targetBoxes(onTargets, onRefuse) {
     }
   };
   const box = (module) => {
-    const input = h("input", { type: "checkbox", value: module.name, onchange: () => toggle(module.name, input) });
+    const input = h("input", {
+      type: "checkbox",
+      value: module.name,
+      onchange: () => toggle(module.name, input),
+    });
     return h("label", {}, input, h("span", {}, module.name), h("small", {}, sizeText(module)));
   };
   const show = (now, targets) => {
@@ -70,7 +94,10 @@ export function budgetHead() {
   const element = h("header", { class: "head" }, title, what);
   const show = ({ rank, model }) => {
     setText(title, `What does rank ${rank} train?`);
-    what.replaceChildren(h("b", {}, model.name), ` · ${model.parameters.toLocaleString("en-US")} parameters · dimensions: ${model.source}`);
+    what.replaceChildren(
+      h("b", {}, model.name),
+      ` · ${model.parameters.toLocaleString("en-US")} parameters · dimensions: ${model.source}`,
+    );
   };
   return { element, show };
 }

@@ -1,11 +1,17 @@
+import { columnsOf, measuredSize, nameFigure, QUIET, setColumns } from "../shared/figures.mjs";
+import { formatBytes } from "../shared/numbers.mjs";
 import { totalBytes } from "./state.mjs";
 import { memoryLabels, memoryName, memoryRows, partLabels } from "./words.mjs";
-import { QUIET, columnsOf, measuredSize, nameFigure, setColumns } from "../shared/figures.mjs";
-import { formatBytes } from "../shared/numbers.mjs";
 
 const MEMORY_BARS = { full: [60, 82], lora: [4, 26] }; // bottom and top of each, of 0 … 100
 const PART_GLYPH = 7; // px, width of a letter in the name of a part
-const UNITS = [[1e12, "TB"], [1e9, "GB"], [1e6, "MB"], [1e3, "kB"], [1, "bytes"]];
+const UNITS = [
+  [1e12, "TB"],
+  [1e9, "GB"],
+  [1e6, "MB"],
+  [1e3, "kB"],
+  [1, "bytes"],
+];
 
 /** The unit in which the larger of the two bars reads well. */
 export function byteUnit(bytes) {
@@ -37,14 +43,30 @@ export class MemoryView {
     const bars = Object.entries(MEMORY_BARS).map(([kind, edges]) => stacked(now[kind], unit, edges));
     this.drawParts(bars.flat(), memoryRows(now));
     this.drawNames(bars[0], partLabels(now), most / unit);
-    const labels = Object.entries(memoryLabels(now)).map(([kind, text]) => ({ x: 0, y: MEMORY_BARS[kind][1] + 3, text }));
+    const labels = Object.entries(memoryLabels(now)).map(([kind, text]) => ({
+      x: 0,
+      y: MEMORY_BARS[kind][1] + 3,
+      text,
+    }));
     setColumns(this.figure, "labels", columnsOf(labels, "x", "y", "text"));
   }
 
   drawParts(bars, names) {
     for (const part of Object.keys(names)) {
       const mine = bars.filter((rectangle) => rectangle.part === part && rectangle.right > rectangle.left);
-      setColumns(this.figure, part, columnsOf(mine.map((rectangle) => ({ ...rectangle, name: names[part] })), "left", "right", "top", "bottom", "name", "size"));
+      setColumns(
+        this.figure,
+        part,
+        columnsOf(
+          mine.map((rectangle) => ({ ...rectangle, name: names[part] })),
+          "left",
+          "right",
+          "top",
+          "bottom",
+          "name",
+          "size",
+        ),
+      );
     }
   }
 
@@ -52,7 +74,9 @@ export class MemoryView {
   drawNames(bar, names, end) {
     const pixels = measuredSize(this.figure).width / end;
     const fits = ({ part, left, right }) => names[part].length * PART_GLYPH <= (right - left) * pixels;
-    const shown = bar.filter(fits).map(({ part, left, bottom }) => ({ x: left, y: bottom - 2, text: names[part] }));
+    const shown = bar
+      .filter(fits)
+      .map(({ part, left, bottom }) => ({ x: left, y: bottom - 2, text: names[part] }));
     setColumns(this.figure, "parts", columnsOf(shown, "x", "y", "text"));
   }
 }

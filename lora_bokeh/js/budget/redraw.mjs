@@ -1,7 +1,7 @@
-import { budgetNow } from "./state.mjs";
-import { MemoryView } from "./memory.mjs";
-import { ParametersView } from "./views.mjs";
 import { applyColours } from "../shared/colours.mjs";
+import { MemoryView } from "./memory.mjs";
+import { budgetNow } from "./state.mjs";
+import { ParametersView } from "./views.mjs";
 
 // What each page has drawn, keyed by its state.
 const drawn = new WeakMap();
@@ -9,7 +9,11 @@ const drawn = new WeakMap();
 function viewsOf(state) {
   const known = drawn.get(state);
   if (known?.parameters.figure === state.parameters && known.memory.figure === state.memory) return known;
-  const views = { parameters: new ParametersView(state.parameters), memory: new MemoryView(state.memory), paint: null };
+  const views = {
+    parameters: new ParametersView(state.parameters),
+    memory: new MemoryView(state.memory),
+    paint: null,
+  };
   drawn.set(state, views);
   return views;
 }

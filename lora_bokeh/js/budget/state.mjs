@@ -58,7 +58,9 @@ export function fullRank(modules) {
 
 /** What a number of trainable parameters buys on other matrices; rank 0 where it is too small. */
 export function sameBudget(model, budget, sets) {
-  const offered = sets.filter((roles) => roles.every((role) => model.modules.some((module) => module.role === role)));
+  const offered = sets.filter((roles) =>
+    roles.every((role) => model.modules.some((module) => module.role === role)),
+  );
   const choices = offered.map((roles) => modulesOf(model, roles));
   if (!choices.some((modules) => modules.length === model.modules.length)) choices.push(model.modules);
   return choices.map((modules) => {
@@ -88,7 +90,14 @@ export function budgetNow({ models, model: name, targets, rank: asked, dtype, op
   const modules = modulesNamed(model, targets);
   const [trainable, whole] = [loraCount(modules, rank), wholeCount(modules)];
   return {
-    model, modules, rank, end, dtype, optimizer, trainable, whole,
+    model,
+    modules,
+    rank,
+    end,
+    dtype,
+    optimizer,
+    trainable,
+    whole,
     share: trainable / (model.parameters + trainable),
     savings: 1 - trainable / whole,
     breakEven: whole / loraCount(modules, 1),

@@ -1,8 +1,8 @@
-import { loraCount } from "./state.mjs";
-import { layoutBudget } from "./bars.mjs";
-import { barLabels, parametersName } from "./words.mjs";
-import { QUIET, columnsOf, measuredSize, nameFigure, setColumns } from "../shared/figures.mjs";
+import { columnsOf, measuredSize, nameFigure, QUIET, setColumns } from "../shared/figures.mjs";
 import { Spring } from "../shared/spring.mjs";
+import { layoutBudget } from "./bars.mjs";
+import { loraCount } from "./state.mjs";
+import { barLabels, parametersName } from "./words.mjs";
 
 const EDGES = ["left", "right", "top", "bottom"];
 const THIN = "* 3 px wide, to be seen: not to scale";
@@ -47,20 +47,50 @@ export class ParametersView {
     const lora = { ...plan.lora, name: `LoRA of rank ${rank}`, count: trainable };
     const settled = plan.modules.map((segment, i) => ({ ...segment, count: loraCount([modules[i]], rank) }));
     const columns = [...EDGES, "name", "count"];
-    setColumns(this.figure, "whole", columnsOf([{ ...plan.model, name: model.name, count: model.parameters }], ...columns));
-    setColumns(this.figure, "part", columnsOf([{ ...plan.part, ...adapted }, { ...plan.matrices, ...adapted }], ...columns));
+    setColumns(
+      this.figure,
+      "whole",
+      columnsOf([{ ...plan.model, name: model.name, count: model.parameters }], ...columns),
+    );
+    setColumns(
+      this.figure,
+      "part",
+      columnsOf(
+        [
+          { ...plan.part, ...adapted },
+          { ...plan.matrices, ...adapted },
+        ],
+        ...columns,
+      ),
+    );
     setColumns(this.figure, "lora", columnsOf([lora, ...settled], ...columns));
   }
 
   drawTexts(plan, width, height) {
     const { tops, thin, factors, modules } = plan;
     const texts = barLabels(this.now);
-    const labels = Object.entries(texts).map(([row, text]) => ({ x: 1, y: tops[row] - 4, text: thin.includes(row) ? `${text} *` : text }));
+    const labels = Object.entries(texts).map(([row, text]) => ({
+      x: 1,
+      y: tops[row] - 4,
+      text: thin.includes(row) ? `${text} *` : text,
+    }));
     setColumns(this.figure, "labels", columnsOf(labels, "x", "y", "text"));
-    const magnified = Object.entries(factors).map(([row, factor]) => ({ x: width - 2, y: tops[row] - 26, text: factorText(factor) }));
+    const magnified = Object.entries(factors).map(([row, factor]) => ({
+      x: width - 2,
+      y: tops[row] - 26,
+      text: factorText(factor),
+    }));
     setColumns(this.figure, "factors", columnsOf(magnified, "x", "y", "text"));
-    const names = modules.map((part) => ({ x: (part.left + part.right) / 2, y: (part.top + part.bottom) / 2, text: part.text }));
+    const names = modules.map((part) => ({
+      x: (part.left + part.right) / 2,
+      y: (part.top + part.bottom) / 2,
+      text: part.text,
+    }));
     setColumns(this.figure, "modules", columnsOf(names, "x", "y", "text"));
-    setColumns(this.figure, "note", columnsOf(thin.length ? [{ x: 1, y: height - 6, text: THIN }] : [], "x", "y", "text"));
+    setColumns(
+      this.figure,
+      "note",
+      columnsOf(thin.length ? [{ x: 1, y: height - 6, text: THIN }] : [], "x", "y", "text"),
+    );
   }
 }

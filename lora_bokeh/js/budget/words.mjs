@@ -1,5 +1,5 @@
-import { totalBytes } from "./state.mjs";
 import { formatBytes, formatCount, formatExact, formatPercent, formatRank } from "../shared/numbers.mjs";
+import { totalBytes } from "./state.mjs";
 
 // Every sentence and readout of a parameter budget. Pure: a situation in, text out.
 
@@ -57,7 +57,13 @@ export function memoryName({ lora, full }) {
 
 /** Parts of the bytes by a short name, to stand under them. */
 export function partLabels({ optimizer }) {
-  return { frozen: "frozen", weights: "weights", gradients: "gradients", moments: OPTIMIZERS[optimizer], copy: "float32 copy" };
+  return {
+    frozen: "frozen",
+    weights: "weights",
+    gradients: "gradients",
+    moments: OPTIMIZERS[optimizer],
+    copy: "float32 copy",
+  };
 }
 
 /** Labels of the two bars of bytes; what LoRA adds to the frozen weights may be too thin to be seen. */
@@ -83,21 +89,56 @@ export function barLabels({ model, rank, trainable, whole }) {
 export function budgetReadout(now) {
   const exact = (n) => `exactly ${formatExact(n)} parameters`;
   return [
-    { label: "Trained", math: "r·Σ(in + out)", value: formatCount(now.trainable), exact: exact(now.trainable), lead: true },
-    { label: "Share of all", value: formatShare(now.share), exact: `${formatExact(now.trainable)} of ${formatExact(now.model.parameters + now.trainable)}` },
-    { label: "These matrices", math: "Σ in·out", value: formatCount(now.whole), exact: exact(now.whole), rule: true },
-    { label: "Savings", value: formatPercent(now.savings), exact: `1 − ${formatExact(now.trainable)}/${formatExact(now.whole)}` },
+    {
+      label: "Trained",
+      math: "r·Σ(in + out)",
+      value: formatCount(now.trainable),
+      exact: exact(now.trainable),
+      lead: true,
+    },
+    {
+      label: "Share of all",
+      value: formatShare(now.share),
+      exact: `${formatExact(now.trainable)} of ${formatExact(now.model.parameters + now.trainable)}`,
+    },
+    {
+      label: "These matrices",
+      math: "Σ in·out",
+      value: formatCount(now.whole),
+      exact: exact(now.whole),
+      rule: true,
+    },
+    {
+      label: "Savings",
+      value: formatPercent(now.savings),
+      exact: `1 − ${formatExact(now.trainable)}/${formatExact(now.whole)}`,
+    },
     { label: "Break-even rank", value: formatRank(now.breakEven), exact: String(now.breakEven) },
-    { label: "Adapter file", value: formatBytes(now.fileBytes), exact: `${formatExact(now.fileBytes)} bytes`, rule: true },
-    { label: "Training, LoRA", value: formatBytes(totalBytes(now.lora)), exact: `${formatExact(totalBytes(now.lora))} bytes` },
-    { label: "Training, whole model", value: formatBytes(totalBytes(now.full)), exact: `${formatExact(totalBytes(now.full))} bytes` },
+    {
+      label: "Adapter file",
+      value: formatBytes(now.fileBytes),
+      exact: `${formatExact(now.fileBytes)} bytes`,
+      rule: true,
+    },
+    {
+      label: "Training, LoRA",
+      value: formatBytes(totalBytes(now.lora)),
+      exact: `${formatExact(totalBytes(now.lora))} bytes`,
+    },
+    {
+      label: "Training, whole model",
+      value: formatBytes(totalBytes(now.full)),
+      exact: `${formatExact(totalBytes(now.full))} bytes`,
+    },
   ];
 }
 
 /** One sentence under the readout where a number needs a warning. */
 export function budgetCaution({ savings, rank, modules }) {
   if (savings < 0) return "Past break-even: LoRA trains more parameters than these matrices hold.";
-  const smaller = modules.filter((module) => module.shapes.some(([, input, output]) => rank > Math.min(input, output)));
+  const smaller = modules.filter((module) =>
+    module.shapes.some(([, input, output]) => rank > Math.min(input, output)),
+  );
   if (!smaller.length) return "";
   const which = smaller.length > 2 ? `${smaller.length} of the modules` : namesOf(smaller);
   return `Rank ${rank} is more than ${which} can have: the excess buys nothing.`;

@@ -1,8 +1,8 @@
+import { columnsOf, nameFigure, QUIET, setColumns } from "../shared/figures.mjs";
 import { along, exactRanks } from "../shared/lora.mjs";
-import { QUIET, columnsOf, nameFigure, setColumns } from "../shared/figures.mjs";
-import { drawFloor } from "./floor.mjs";
 import { formatRank, formatSignificant } from "../shared/numbers.mjs";
 import { Spring } from "../shared/spring.mjs";
+import { drawFloor } from "./floor.mjs";
 import { curveName, quantityText } from "./words.mjs";
 
 /** Residual against rank in a Bokeh figure: the curve, the marker and the dashed cursor. */
@@ -60,11 +60,17 @@ export class CurveView {
     const known = exactRanks(curve, metric);
     const { rank, frobenius, spectral, captured } = curve;
     const columns = { rank, residual: values, frobenius, spectral, captured };
-    const data = Object.fromEntries(Object.entries(columns).map(([name, column]) => [name, column.slice(0, known)]));
+    const data = Object.fromEntries(
+      Object.entries(columns).map(([name, column]) => [name, column.slice(0, known)]),
+    );
     setColumns(this.figure, "curve", data);
     const from = known < rank.length ? Math.max(known - 1, 0) : rank.length;
     const low = curve.low ? curve.low[metric] : values;
-    setColumns(this.figure, "band", { rank: rank.slice(from), low: low.slice(from), high: values.slice(from) });
+    setColumns(this.figure, "band", {
+      rank: rank.slice(from),
+      low: low.slice(from),
+      high: values.slice(from),
+    });
   }
 
   /** From the break-even rank on the frame is shaded, if the axis goes that far. */
@@ -73,7 +79,12 @@ export class CurveView {
     const end = rank[rank.length - 1];
     const late = x - 1 > 0.5 * (end - 1) && end > 1;
     const shade = { left: x, right: this.figure.x_range.end, bottom: this.bottom, top: this.top };
-    const label = { x, y: 0.985 * this.top, text: ` break-even r = ${formatRank(x)} `, align: late ? "right" : "left" };
+    const label = {
+      x,
+      y: 0.985 * this.top,
+      text: ` break-even r = ${formatRank(x)} `,
+      align: late ? "right" : "left",
+    };
     this.breakEven = x < end ? [label] : [];
     setColumns(this.figure, "past-break-even", columnsOf(x < end ? [shade] : [], ...Object.keys(shade)));
     setColumns(this.figure, "break-even", columnsOf(this.breakEven, ...Object.keys(label)));
@@ -92,7 +103,11 @@ export class CurveView {
     const left = count > 1 && (rank - 1) / (count - 1) > 0.8;
     const label = { x: rank, y, text: this.markerText(rank, y), align: left ? "right" : "left" };
     setColumns(this.figure, "marker", {
-      rank: [rank], residual: [y], text: [label.text], align: [label.align], shift: [left ? -6 : 9],
+      rank: [rank],
+      residual: [y],
+      text: [label.text],
+      align: [label.align],
+      shift: [left ? -6 : 9],
     });
     setColumns(this.figure, "cursor", { rank: [rank], low: [this.bottom], high: [this.top] });
     this.drawFloor(label);
@@ -103,7 +118,10 @@ export class CurveView {
     const { start: left, end: right } = this.figure.x_range;
     const frame = { left, right, low: this.bottom, high: this.top };
     const curve = { high: this.values, low: this.curve.low?.[this.metric] };
-    const texts = [{ ...marker, down: -9, up: 27 }, ...this.breakEven.map((each) => ({ ...each, down: -18, up: 0 }))];
+    const texts = [
+      { ...marker, down: -9, up: 27 },
+      ...this.breakEven.map((each) => ({ ...each, down: -18, up: 0 })),
+    ];
     drawFloor(this.figure, this.floor, curve, frame, texts);
   }
 }

@@ -1,7 +1,7 @@
-import { QUIET, columnsOf, measuredSize, nameFigure, setColumns } from "../shared/figures.mjs";
-import { layoutBlocks } from "./geometry.mjs";
 import { columnsPicture, meansOf, peakOf, rowsPicture, shaped } from "../heatmaps/blocks.mjs";
+import { columnsOf, measuredSize, nameFigure, QUIET, setColumns } from "../shared/figures.mjs";
 import { Spring } from "../shared/spring.mjs";
+import { layoutBlocks } from "./geometry.mjs";
 import { factorsName } from "./words.mjs";
 
 const SEEN = 8; // px: a thinner block keeps to the accent colour
@@ -95,7 +95,13 @@ export class FactorsView {
   }
 
   drawWords(blocks, signs) {
-    const dims = blocks.map(({ middle, below, dims }) => ({ x: middle, y: below, text: dims, size: "12.5px", baseline: "top" }));
+    const dims = blocks.map(({ middle, below, dims }) => ({
+      x: middle,
+      y: below,
+      text: dims,
+      size: "12.5px",
+      baseline: "top",
+    }));
     const words = [...dims, ...signs.map((sign) => ({ ...sign, size: "22px", baseline: "middle" }))];
     setColumns(this.figure, "dims-and-signs", columnsOf(words, "x", "y", "text", "size", "baseline"));
   }
@@ -105,13 +111,18 @@ export class FactorsView {
     const place = full.map((b) => [b.x, b.y, b.w, b.h].join()).join();
     if (place === this.placed) return;
     this.placed = place;
-    setColumns(this.figure, "texture", { image: full.map(() => this.texture), ...columnsOf(full, "x", "y", "w", "h") });
+    setColumns(this.figure, "texture", {
+      image: full.map(() => this.texture),
+      ...columnsOf(full, "x", "y", "w", "h"),
+    });
   }
 
   /** What is in B and A. */
   placePictures(factors) {
     const rank = Math.min(this.now.rank, this.held?.left.shape[0] ?? 0);
-    const image = factors.map(({ name }) => (name === "B" ? columnsPicture(this.held, rank) : rowsPicture(this.held, rank)));
+    const image = factors.map(({ name }) =>
+      name === "B" ? columnsPicture(this.held, rank) : rowsPicture(this.held, rank),
+    );
     setColumns(this.figure, "pictures", { image, ...columnsOf(factors, "x", "y", "w", "h") });
   }
 }

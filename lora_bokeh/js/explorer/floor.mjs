@@ -1,5 +1,5 @@
-import { along } from "../shared/lora.mjs";
 import { columnsOf, measuredSize, setColumns } from "../shared/figures.mjs";
+import { along } from "../shared/lora.mjs";
 import { formatSignificant } from "../shared/numbers.mjs";
 
 // The rounding floor of a difference of checkpoints: a dotted line across the residual curve.
@@ -44,7 +44,11 @@ export function drawFloor(figure, floor, curve, frame, texts) {
   const pixel = { x: (frame.right - frame.left) / width, y: (frame.high - frame.low) / height };
   const names = line.flatMap(({ y }) => {
     const text = `rounding floor ${formatSignificant(y)}`;
-    const box = freeBox(boxesAlong(y, text, frame, pixel), curve, texts.map((each) => textBox(each, pixel)));
+    const box = freeBox(
+      boxesAlong(y, text, frame, pixel),
+      curve,
+      texts.map((each) => textBox(each, pixel)),
+    );
     return box ? [{ x: box.left, y: box.low, text }] : [];
   });
   setColumns(figure, "floor-name", columnsOf(names, "x", "y", "text"));

@@ -1,16 +1,22 @@
-import { QUIET } from "../shared/figures.mjs";
 import { extendTerms } from "../heatmaps/blocks.mjs";
+import { QUIET } from "../shared/figures.mjs";
 
 const PATIENCE = 3000; // ms without news of a running computation before the page asks for them
 
 /** Let the targets of a page grow as they are computed. What was lost while it loaded is asked for. */
 export function keepGrowing(model, data) {
   let [timer, asked] = [null, 0];
-  const ask = (name) => { data.look = { name, from: data.targets[name].inside.left.shape[0], asked: ++asked }; };
+  const ask = (name) => {
+    data.look = { name, from: data.targets[name].inside.left.shape[0], asked: ++asked };
+  };
   const wait = () => {
     clearTimeout(timer);
     const { name, running } = data.progress;
-    if (data.hosted && running && name in data.targets) timer = setTimeout(() => { ask(name); wait(); }, PATIENCE);
+    if (data.hosted && running && name in data.targets)
+      timer = setTimeout(() => {
+        ask(name);
+        wait();
+      }, PATIENCE);
   };
   const take = () => {
     const { targets, growth } = data;

@@ -1,15 +1,20 @@
-import { situation } from "../shared/lora.mjs";
+import { MapView } from "../adapter/map.mjs";
 import { applyColours } from "../shared/colours.mjs";
+import { situation } from "../shared/lora.mjs";
 import { CurveView } from "./curve.mjs";
 import { FactorsView } from "./factors.mjs";
-import { MapView } from "../adapter/map.mjs";
 
 // What each explorer of the page has drawn, keyed by its state: two explorers share nothing.
 const drawn = new WeakMap();
 
 function viewsOf(state) {
   const known = drawn.get(state);
-  if (known?.factorsFigure === state.factors && known?.curveFigure === state.curve && known?.mapFigure === state.map) return known;
+  if (
+    known?.factorsFigure === state.factors &&
+    known?.curveFigure === state.curve &&
+    known?.mapFigure === state.map
+  )
+    return known;
   const views = {
     factorsFigure: state.factors,
     curveFigure: state.curve,
@@ -26,7 +31,8 @@ function viewsOf(state) {
 function paintColours(views, { paint, factors, curve, map, inside }) {
   if (!paint.colours || JSON.stringify(paint.colours) === views.paint) return;
   views.paint = JSON.stringify(paint.colours);
-  for (const figure of [factors, curve, map, ...(inside ?? [])]) if (figure) applyColours(figure, paint.colours);
+  for (const figure of [factors, curve, map, ...(inside ?? [])])
+    if (figure) applyColours(figure, paint.colours);
 }
 
 /** Bring the figures to the state: rank, metric, target, shape, palette. Called on each change. */

@@ -38,14 +38,23 @@ function formulaNodes(text) {
 
 function ruleRow(rule, answer, state, end, onRank) {
   const rank = Math.min(Math.max(answer.low ?? 0, 1), end);
-  const choose = h("button", {
-    type: "button",
-    disabled: answer.low === null,
-    "aria-label": `${rule.title}: rank ${answerText(answer, end)}, set it`,
-    "aria-pressed": String(rank === state.rank),
-    onclick: () => onRank(rank),
-  }, answerText(answer, Infinity));
-  const name = h("th", { scope: "row" }, rule.title, h("span", { class: "formula" }, ...formulaNodes(rule.formula), ` · ${rule.source}`));
+  const choose = h(
+    "button",
+    {
+      type: "button",
+      disabled: answer.low === null,
+      "aria-label": `${rule.title}: rank ${answerText(answer, end)}, set it`,
+      "aria-pressed": String(rank === state.rank),
+      onclick: () => onRank(rank),
+    },
+    answerText(answer, Infinity),
+  );
+  const name = h(
+    "th",
+    { scope: "row" },
+    rule.title,
+    h("span", { class: "formula" }, ...formulaNodes(rule.formula), ` · ${rule.source}`),
+  );
   return h("tr", {}, name, h("td", {}, choose));
 }
 
@@ -55,8 +64,19 @@ export function rulesPanel(onRank, onStop) {
   const range = h("input", { type: "range", min: 0, step: 1, oninput: () => onStop(Number(range.value)) });
   const label = h("label", { class: "slider" }, h("span", {}, "threshold t"), range, value);
   const body = h("tbody");
-  const table = h("table", {}, h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "rule"), h("th", { scope: "col" }, "rank"))), body);
-  const element = h("section", { class: "card rules", "aria-label": "rank rules" }, h("h2", {}, "Which rank, by which rule"), label, table);
+  const table = h(
+    "table",
+    {},
+    h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "rule"), h("th", { scope: "col" }, "rank"))),
+    body,
+  );
+  const element = h(
+    "section",
+    { class: "card rules", "aria-label": "rank rules" },
+    h("h2", {}, "Which rank, by which rule"),
+    label,
+    table,
+  );
   const draw = (now, { thresholds, threshold, rules }) => {
     const stop = nearestStop(thresholds, threshold ?? USUAL_THRESHOLD);
     const focused = body.getRootNode().activeElement?.getAttribute("aria-label")?.split(":")[0];
@@ -66,8 +86,16 @@ export function rulesPanel(onRank, onStop) {
     const text = `${+(100 * thresholds[stop]).toFixed(2)} %`;
     range.setAttribute("aria-valuetext", text);
     setText(value, text);
-    renew(body, ...rules.filter(({ name }) => name in now.curve.answers).map((rule) => ruleRow(rule, ruleAnswer(now.curve.answers, rule, stop), now, now.end, onRank)));
-    if (focused) [...body.querySelectorAll("button")].find((b) => b.getAttribute("aria-label").startsWith(`${focused}:`))?.focus();
+    renew(
+      body,
+      ...rules
+        .filter(({ name }) => name in now.curve.answers)
+        .map((rule) => ruleRow(rule, ruleAnswer(now.curve.answers, rule, stop), now, now.end, onRank)),
+    );
+    if (focused)
+      [...body.querySelectorAll("button")]
+        .find((b) => b.getAttribute("aria-label").startsWith(`${focused}:`))
+        ?.focus();
   };
   const show = (now, model) => {
     element.hidden = !model.rules.length || !now.curve?.answers;

@@ -1,5 +1,11 @@
 import { atRank, counts, floorRank } from "../shared/lora.mjs";
-import { formatCount, formatExact, formatPercent, formatRank, formatSignificant } from "../shared/numbers.mjs";
+import {
+  formatCount,
+  formatExact,
+  formatPercent,
+  formatRank,
+  formatSignificant,
+} from "../shared/numbers.mjs";
 
 // Every sentence and readout of the page. Pure: a situation in, text out.
 
@@ -24,7 +30,8 @@ function costSentence({ d, k, rank }) {
 /** A quantity at one rank; past what was computed a residual is "at most", an energy "at least". */
 function quantityParts(curve, quantity, rank) {
   const { value, exact } = atRank(curve, quantity, rank);
-  const [format, bound] = quantity === "captured" ? [formatPercent, "at least"] : [formatSignificant, "at most"];
+  const [format, bound] =
+    quantity === "captured" ? [formatPercent, "at least"] : [formatSignificant, "at most"];
   return { bound: exact ? "" : bound, value: format(value) };
 }
 
@@ -110,18 +117,37 @@ export function readout(now, { showCounts, alpha }) {
   const { curve, metric, rank } = now;
   const cost = costRows(now);
   if (!curve) return [cost.saved, cost.full, cost.lora];
-  const said = (quantity) => ({ ...quantityParts(curve, quantity, rank), exact: exactText(curve, quantity, rank) });
+  const said = (quantity) => ({
+    ...quantityParts(curve, quantity, rank),
+    exact: exactText(curve, quantity, rank),
+  });
   const rows = [
     { label: "Captured energy", ...said("captured"), lead: true },
     { label: "Frobenius residual", ...said("frobenius"), rule: true },
     { label: "Spectral residual", math: "σ", sub: "r+1", ...said("spectral") },
   ];
   const floor = curve.floor?.[metric];
-  if (floor !== undefined) rows.push({ label: "Rounding floor", value: formatSignificant(floor), exact: `expected ${METRICS[metric]} norm of the rounding of what is stored: ${floor}` });
+  if (floor !== undefined)
+    rows.push({
+      label: "Rounding floor",
+      value: formatSignificant(floor),
+      exact: `expected ${METRICS[metric]} norm of the rounding of what is stored: ${floor}`,
+    });
   if (!showCounts) return rows;
   rows.unshift(cost.saved);
-  rows.push(cost.full, cost.lora, { label: "Break-even rank", value: formatRank(curve.break_even), exact: `dk/(d + k) = ${curve.break_even}`, rule: true });
-  if (alpha) rows.push({ label: "Scale", math: "α/r", value: formatSignificant(alpha / rank), exact: `${alpha}/${rank}` });
+  rows.push(cost.full, cost.lora, {
+    label: "Break-even rank",
+    value: formatRank(curve.break_even),
+    exact: `dk/(d + k) = ${curve.break_even}`,
+    rule: true,
+  });
+  if (alpha)
+    rows.push({
+      label: "Scale",
+      math: "α/r",
+      value: formatSignificant(alpha / rank),
+      exact: `${alpha}/${rank}`,
+    });
   return rows;
 }
 

@@ -1,6 +1,6 @@
-import { measuredSize } from "../shared/figures.mjs";
 import { channels } from "../shared/colours.mjs";
 import { h } from "../shared/dom.mjs";
+import { measuredSize } from "../shared/figures.mjs";
 
 // Pictures seen through a Bokeh figure, on canvases of our own that lie under its frame. Where a
 // picture is Bokeh's, all of its figure is painted anew with it, axes measured and texts set.
@@ -36,7 +36,12 @@ class Sheet {
   /** Lie where Bokeh would draw the picture, in per cent of the frame. */
   place({ x, y, w, h: height }, { x_range, y_range }) {
     const [across, down] = [x_range.end - x_range.start, y_range.start - y_range.end];
-    const css = { left: (x - x_range.start) / across, top: (y - y_range.end) / down, width: w / across, height: height / down };
+    const css = {
+      left: (x - x_range.start) / across,
+      top: (y - y_range.end) / down,
+      width: w / across,
+      height: height / down,
+    };
     for (const [side, share] of Object.entries(css)) this.element.style[side] = `${100 * share}%`;
   }
 }
@@ -52,11 +57,14 @@ export class Underlay {
 
   /** Draw pictures, each of a shape, at their places: {x, y, w, h} in the figure's coordinates. */
   draw(pictures, places, peak, colours) {
-    if (pictures.length !== this.sheets.length || !pictures.every(({ shape }, i) => this.sheets[i].holds(shape))) {
+    if (
+      pictures.length !== this.sheets.length ||
+      !pictures.every(({ shape }, i) => this.sheets[i].holds(shape))
+    ) {
       this.sheets = pictures.map(({ shape }) => new Sheet(shape));
       this.element.replaceChildren(...this.sheets.map((sheet) => sheet.element));
     }
-    pictures.forEach((picture, i) => this.sheets[i].paint(picture, peak, colours));
+    for (const [i, picture] of pictures.entries()) this.sheets[i].paint(picture, peak, colours);
     if (places === this.places) return;
     this.places = places;
     this.fit();
@@ -66,8 +74,12 @@ export class Underlay {
   fit() {
     const { width, height } = measuredSize(this.figure);
     if (!width) return;
-    const frame = { left: measuredSize(this.figure, "outer").width - this.figure.min_border_right - width, width, height };
+    const frame = {
+      left: measuredSize(this.figure, "outer").width - this.figure.min_border_right - width,
+      width,
+      height,
+    };
     for (const [side, length] of Object.entries(frame)) this.element.style[side] = `${length}px`;
-    this.sheets.forEach((sheet, i) => sheet.place(this.places[i], this.figure));
+    for (const [i, sheet] of this.sheets.entries()) sheet.place(this.places[i], this.figure);
   }
 }

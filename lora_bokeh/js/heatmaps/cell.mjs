@@ -1,7 +1,7 @@
-import { setColumns } from "../shared/figures.mjs";
 import { h, setText } from "../shared/dom.mjs";
-import { cellAt, partAt, spotText } from "./look.mjs";
+import { setColumns } from "../shared/figures.mjs";
 import { clamp } from "../shared/lora.mjs";
+import { cellAt, partAt, spotText } from "./look.mjs";
 
 const ARROWS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 const UNSET = "Point at a cell, or move there with the arrow keys.";
@@ -11,7 +11,12 @@ const spanOf = ([first, last]) => last - first + 1;
 
 /** Outlines of a cell, and of row and column of B and A that make it up. */
 function boxesOf({ rows, columns }, rank) {
-  const [x, w, y, h] = [centreOf(columns.entries), spanOf(columns.entries), centreOf(rows.entries), spanOf(rows.entries)];
+  const [x, w, y, h] = [
+    centreOf(columns.entries),
+    spanOf(columns.entries),
+    centreOf(rows.entries),
+    spanOf(rows.entries),
+  ];
   const ranks = (rank + 1) / 2;
   const factors = rank ? { "map-b": { x: ranks, y, w: rank, h }, "map-a": { x, y: ranks, w, h: rank } } : {};
   return { "map-w": { x, y, w, h }, "map-r": { x, y, w, h }, "map-error": { x, y, w, h }, ...factors };
@@ -48,19 +53,28 @@ export class Spot {
 
   say(parts, rank, symbol) {
     const [row, column] = this.at ?? [];
-    setText(this.element, this.at ? spotText(partAt(parts, row - 1, column - 1), row - 1, column - 1, rank, symbol) : UNSET);
+    setText(
+      this.element,
+      this.at ? spotText(partAt(parts, row - 1, column - 1), row - 1, column - 1, rank, symbol) : UNSET,
+    );
   }
 
   /** Outline the cell where it is not outlined already: a figure is not painted for nothing. */
   outline(parts, rank) {
     const [row, column] = this.at ?? [];
-    const boxes = this.at ? boxesOf(cellAt(partAt(parts, row - 1, column - 1), row - 1, column - 1), rank) : {};
+    const boxes = this.at
+      ? boxesOf(cellAt(partAt(parts, row - 1, column - 1), row - 1, column - 1), rank)
+      : {};
     const key = JSON.stringify(boxes);
     if (key === this.drawn) return;
     this.drawn = key;
     for (const [name, figure] of Object.entries(this.figures)) {
       const some = boxes[name] ? [boxes[name]] : [];
-      setColumns(figure, "spot", Object.fromEntries(["x", "y", "w", "h"].map((key) => [key, some.map((box) => box[key])])));
+      setColumns(
+        figure,
+        "spot",
+        Object.fromEntries(["x", "y", "w", "h"].map((key) => [key, some.map((box) => box[key])])),
+      );
     }
   }
 }

@@ -1,5 +1,5 @@
-import { blockAt, blockOf, entriesOf, meansOf, sizesOf } from "./blocks.mjs";
 import { formatSignificant } from "../shared/numbers.mjs";
+import { blockAt, blockOf, entriesOf, meansOf, sizesOf } from "./blocks.mjs";
 
 // What is under the pointer, in words; and when a page should ask for more detail.
 
@@ -16,14 +16,16 @@ export function cellAt(part, row, column) {
   return { rows: along(row, top, bottom, p), columns: along(column, left, right, q) };
 }
 
-const covers = ({ region: [top, bottom, left, right] }, row, column) => row >= top && row < bottom && column >= left && column < right;
+const covers = ({ region: [top, bottom, left, right] }, row, column) =>
+  row >= top && row < bottom && column >= left && column < right;
 
 /** The finest of what is held of an entry. */
 export function partAt(parts, row, column) {
   return parts.findLast((part) => covers(part, row, column));
 }
 
-const spanText = (name, [first, last]) => (first === last ? `${name} ${first + 1}` : `${name}s ${first + 1}–${last + 1}`);
+const spanText = (name, [first, last]) =>
+  first === last ? `${name} ${first + 1}` : `${name}s ${first + 1}–${last + 1}`;
 
 /** Where a cell is, counted from 1, and what W, W_r and the error are there. */
 export function spotText(part, row, column, rank, symbol) {
@@ -44,7 +46,14 @@ function fineEnough(part, [top, bottom, left, right]) {
   const { p, q } = sizesOf(part);
   const [t, b, l, r] = part.region;
   const enough = (seen, all, count) => (seen * count) / all >= Math.min(seen, FINE);
-  return top >= t && bottom <= b && left >= l && right <= r && enough(bottom - top, b - t, p) && enough(right - left, r - l, q);
+  return (
+    top >= t &&
+    bottom <= b &&
+    left >= l &&
+    right <= r &&
+    enough(bottom - top, b - t, p) &&
+    enough(right - left, r - l, q)
+  );
 }
 
 /** Whether none of the parts is fine enough for a region, or only one that lacks terms. */

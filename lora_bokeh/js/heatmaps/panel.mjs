@@ -1,9 +1,9 @@
 import { MOST_CELLS, styleIn, unitText } from "../shared/cells.mjs";
 import { h, setText } from "../shared/dom.mjs";
+import { Spot } from "./cell.mjs";
 import { blockText, wantsMore } from "./look.mjs";
 import { FACTORS, InsideView, PRODUCTS } from "./pictures.mjs";
 import { colourScale } from "./scale.mjs";
-import { Spot } from "./cell.mjs";
 import { Seen } from "./zoom.mjs";
 
 const ASK_AFTER = 250; // ms without a change before more detail is asked for
@@ -14,7 +14,13 @@ const KEYS = { "+": CLOSER, "=": CLOSER, "-": 1 / CLOSER };
 
 /** What each map is called. */
 export function mapTitles({ d, k }, rank, symbol) {
-  return { "map-w": symbol, "map-r": `B · A, rank ${rank}`, "map-error": `error ${symbol} − B · A`, "map-b": `B, ${d} × ${rank}`, "map-a": `A, ${rank} × ${k}` };
+  return {
+    "map-w": symbol,
+    "map-r": `B · A, rank ${rank}`,
+    "map-error": `error ${symbol} − B · A`,
+    "map-b": `B, ${d} × ${rank}`,
+    "map-a": `A, ${rank} × ${k}`,
+  };
 }
 
 /** What a person should know of the pictures: how fine they are, and where they end. */
@@ -31,28 +37,64 @@ class InsidePanel {
     this.model = model;
     const figures = Object.fromEntries(model.inside.map((figure) => [figure.name, figure]));
     this.view = new InsideView(model.inside);
-    this.seen = new Seen(figures["map-w"], () => { this.view.fit(); this.settle(); });
+    this.seen = new Seen(figures["map-w"], () => {
+      this.view.fit();
+      this.settle();
+    });
     this.spot = new Spot(figures);
     this.scales = [colourScale(), colourScale()];
     this.note = h("p", { class: "note" });
     this.titles = Object.fromEntries(model.inside.map(({ name }) => [name, h("h3")]));
-    this.element = this.build(model.inside.map((figure, i) => {
-      const title = h("div", { class: "title" }, this.titles[figure.name], menuOf(figure));
-      return h("div", {}, title, h("div", { class: "plot" }, this.view.under(figure), children[i]));
-    }));
+    this.element = this.build(
+      model.inside.map((figure, i) => {
+        const title = h("div", { class: "title" }, this.titles[figure.name], menuOf(figure));
+        return h("div", {}, title, h("div", { class: "plot" }, this.view.under(figure), children[i]));
+      }),
+    );
     for (const name of ["map-w", "map-r", "map-error"]) this.listen(figures[name]);
-    model.on("paint", () => { this.view.fit(); this.draw(); });
+    model.on("paint", () => {
+      this.view.fit();
+      this.draw();
+    });
   }
 
   build(maps) {
-    const button = (label, text, act) => h("button", { type: "button", "aria-label": label, onclick: act }, text);
-    this.zooms = h("div", { class: "zoom" },
-      button("zoom in", "+", () => this.zoom(CLOSER)), button("zoom out", "−", () => this.zoom(1 / CLOSER)),
-      button("show the whole", "whole", () => this.seen.whole(this.now)));
-    const legend = h("div", { class: "legend" }, ...this.scales.map((scale) => scale.element), this.spot.element, this.note, this.zooms);
-    const group = h("div", { class: "maps", role: "group", tabindex: "0", "aria-label": GROUP, onkeydown: (event) => this.press(event) }, ...maps.slice(0, 3));
+    const button = (label, text, act) =>
+      h("button", { type: "button", "aria-label": label, onclick: act }, text);
+    this.zooms = h(
+      "div",
+      { class: "zoom" },
+      button("zoom in", "+", () => this.zoom(CLOSER)),
+      button("zoom out", "−", () => this.zoom(1 / CLOSER)),
+      button("show the whole", "whole", () => this.seen.whole(this.now)),
+    );
+    const legend = h(
+      "div",
+      { class: "legend" },
+      ...this.scales.map((scale) => scale.element),
+      this.spot.element,
+      this.note,
+      this.zooms,
+    );
+    const group = h(
+      "div",
+      {
+        class: "maps",
+        role: "group",
+        tabindex: "0",
+        "aria-label": GROUP,
+        onkeydown: (event) => this.press(event),
+      },
+      ...maps.slice(0, 3),
+    );
     const title = h("h2", {}, "Inside: what B · A keeps, and what it leaves");
-    return h("section", { class: "card inside", "aria-label": "inside" }, title, group, h("div", { class: "factor-maps" }, ...maps.slice(3), legend));
+    return h(
+      "section",
+      { class: "card inside", "aria-label": "inside" },
+      title,
+      group,
+      h("div", { class: "factor-maps" }, ...maps.slice(3), legend),
+    );
   }
 
   listen(figure) {
@@ -102,7 +144,8 @@ class InsidePanel {
   ask() {
     if (!this.now) return;
     const region = this.seen.region(this.now);
-    if (this.model.hosted && wantsMore(this.parts, region)) this.model.look = { name: this.now.curve.name, region };
+    if (this.model.hosted && wantsMore(this.parts, region))
+      this.model.look = { name: this.now.curve.name, region };
   }
 
   show(now, symbol) {

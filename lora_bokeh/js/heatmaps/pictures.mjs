@@ -1,9 +1,9 @@
-import { QUIET, measuredSize, nameFigure, setColumns, sourceOf } from "../shared/figures.mjs";
-import { MOST_CELLS, cellText, readsInCard, styleIn } from "../shared/cells.mjs";
+import { cellText, MOST_CELLS, readsInCard, styleIn } from "../shared/cells.mjs";
 import { divergingPalette } from "../shared/colours.mjs";
+import { measuredSize, nameFigure, QUIET, setColumns, sourceOf } from "../shared/figures.mjs";
 import { formatSignificant } from "../shared/numbers.mjs";
-import { Rebuilt, columnsPicture, meansOf, peakOf, rowsPicture, shaped, sizesOf } from "./blocks.mjs";
-import { Underlay, pixelsOf } from "./canvas.mjs";
+import { columnsPicture, meansOf, peakOf, Rebuilt, rowsPicture, shaped, sizesOf } from "./blocks.mjs";
+import { pixelsOf, Underlay } from "./canvas.mjs";
 
 export const PRODUCTS = { "map-w": "means", "map-r": "kept", "map-error": "error" };
 export const FACTORS = { "map-b": columnsPicture, "map-a": rowsPicture };
@@ -60,14 +60,18 @@ export class InsideView {
 
   /** Bring W, W_r and the error to the rank; say whether more than the rank has changed. */
   show(now, parts, rank, colours) {
-    const changed = parts.length !== this.parts?.length || parts.some((part, i) => part !== this.parts[i]) || JSON.stringify(colours) !== JSON.stringify(this.colours);
+    const changed =
+      parts.length !== this.parts?.length ||
+      parts.some((part, i) => part !== this.parts[i]) ||
+      JSON.stringify(colours) !== JSON.stringify(this.colours);
     if (changed) this.change(parts, colours);
     if (changed || rank !== this.rank) {
       this.rank = rank;
       for (const layer of this.layers) layer.to(rank);
       for (const name of Object.keys(PRODUCTS)) if (changed || name !== "map-w") this.drawProduct(name);
     }
-    for (const [name, picture] of Object.entries(PRODUCTS)) this.drawNumbers(name, this.layers[0][picture], now);
+    for (const [name, picture] of Object.entries(PRODUCTS))
+      this.drawNumbers(name, this.layers[0][picture], now);
     return changed;
   }
 
@@ -80,9 +84,15 @@ export class InsideView {
     this.peaks = [peakOf(finest.means), peakOf(finest.part.left, finest.part.right)];
     this.palette = divergingPalette(colours);
     this.pixels = pixelsOf(this.palette);
-    for (const [name, picture] of Object.entries(PRODUCTS)) this.offer(name, this.layers.map((layer) => layer[picture]), this.places);
+    for (const [name, picture] of Object.entries(PRODUCTS))
+      this.offer(
+        name,
+        this.layers.map((layer) => layer[picture]),
+        this.places,
+      );
     const scales = { "map-w": this.peaks[0], "map-b": this.peaks[1] };
-    for (const [name, high] of Object.entries(scales)) this.image(name).glyph.color_mapper.setv({ low: -high, high }, QUIET);
+    for (const [name, high] of Object.entries(scales))
+      this.image(name).glyph.color_mapper.setv({ low: -high, high }, QUIET);
   }
 
   image(name) {
@@ -97,7 +107,12 @@ export class InsideView {
   }
 
   drawProduct(name) {
-    this.unders[name].draw(this.layers.map((layer) => layer[PRODUCTS[name]]), this.places, this.peaks[0], this.pixels);
+    this.unders[name].draw(
+      this.layers.map((layer) => layer[PRODUCTS[name]]),
+      this.places,
+      this.peaks[0],
+      this.pixels,
+    );
   }
 
   /** Bring B and A to the rank, which is on an axis of theirs. */
@@ -121,9 +136,15 @@ export class InsideView {
     const { part, means, kept, error } = this.layers[0];
     const extent = (picture) => `up to ${formatSignificant(peakOf(picture) * part.unit)} in size`;
     const pooled = sizesOf(part).p < d || sizesOf(part).q < k ? ", means over blocks" : "";
-    nameFigure(this.figures["map-w"], `Heat map of ${symbol}, ${d} × ${k}${pooled}: entries ${extent(means)}.`);
+    nameFigure(
+      this.figures["map-w"],
+      `Heat map of ${symbol}, ${d} × ${k}${pooled}: entries ${extent(means)}.`,
+    );
     nameFigure(this.figures["map-r"], `Heat map of B·A at rank ${rank}${pooled}: entries ${extent(kept)}.`);
-    nameFigure(this.figures["map-error"], `Heat map of the error ${symbol} − B·A at rank ${rank}${pooled}: entries ${extent(error)}.`);
+    nameFigure(
+      this.figures["map-error"],
+      `Heat map of the error ${symbol} − B·A at rank ${rank}${pooled}: entries ${extent(error)}.`,
+    );
     nameFigure(this.figures["map-b"], `Heat map of B, ${d} × ${rank}.`);
     nameFigure(this.figures["map-a"], `Heat map of A, ${rank} × ${k}.`);
   }
@@ -138,9 +159,16 @@ export class InsideView {
     if (key.length === before.length && key.every((each, i) => each === before[i])) return;
     this.numbered[name] = key;
     const cells = small ? this.cellsOf(name, figure, image) : [];
-    for (const [renderer, dark] of [["numbers", false], ["numbers-on-colour", true]]) {
+    for (const [renderer, dark] of [
+      ["numbers", false],
+      ["numbers-on-colour", true],
+    ]) {
       const some = cells.filter((cell) => cell.dark === dark);
-      setColumns(figure, renderer, Object.fromEntries(["x", "y", "text", "size"].map((each) => [each, some.map((cell) => cell[each])])));
+      setColumns(
+        figure,
+        renderer,
+        Object.fromEntries(["x", "y", "text", "size"].map((each) => [each, some.map((cell) => cell[each])])),
+      );
     }
   }
 
@@ -153,7 +181,12 @@ export class InsideView {
     const inCard = readsInCard(this.colours, this.palette);
     return Array.from(image, (held, i) => {
       const at = { x: 1 + (i % columns), y: 1 + Math.floor(i / columns) };
-      return { ...at, text: cellText(held * scale, style), size: `${style.size}px`, dark: inCard(held / peak) };
+      return {
+        ...at,
+        text: cellText(held * scale, style),
+        size: `${style.size}px`,
+        dark: inCard(held / peak),
+      };
     });
   }
 }

@@ -9,7 +9,8 @@ const paragraphs = (texts) => texts.map((text) => h("p", {}, text));
 
 /** A list of citations: links, nothing of them is loaded. */
 export function sourceList(keys, sources) {
-  const item = ({ text, url }) => h("li", {}, h("a", { href: url, target: "_blank", rel: "noopener noreferrer" }, text));
+  const item = ({ text, url }) =>
+    h("li", {}, h("a", { href: url, target: "_blank", rel: "noopener noreferrer" }, text));
   return h("ul", { class: "sources", "aria-label": "sources" }, ...keys.map((key) => item(sources[key])));
 }
 
@@ -35,9 +36,26 @@ function predictPanel({ onCheck, onHint, stateOf }, stage, onward) {
   const place = h("div");
   const verdict = h("p", { class: "verdict" });
   const check = h("button", { type: "submit", class: "first" }, "Check");
-  const submit = (event) => { event.preventDefault(); onCheck(question.read()); };
-  const form = h("form", { novalidate: true, onsubmit: submit }, place, h("div", { class: "buttons" }, check, hints.button, jump));
-  const element = h("section", { class: "card predict", "aria-label": "predict" }, h("h3", {}, "Predict"), prose, stage.element, form, verdict, hints.list);
+  const submit = (event) => {
+    event.preventDefault();
+    onCheck(question.read());
+  };
+  const form = h(
+    "form",
+    { novalidate: true, onsubmit: submit },
+    place,
+    h("div", { class: "buttons" }, check, hints.button, jump),
+  );
+  const element = h(
+    "section",
+    { class: "card predict", "aria-label": "predict" },
+    h("h3", {}, "Predict"),
+    prose,
+    stage.element,
+    form,
+    verdict,
+    hints.list,
+  );
   let question = null;
   const open = (act, given) => {
     question = questionForm(act.question, stateOf);
@@ -60,7 +78,12 @@ function predictPanel({ onCheck, onHint, stateOf }, stage, onward) {
 function tryPanel(stage) {
   const title = h("h3", {}, "Try");
   const text = h("p");
-  const element = h("section", { class: "try", "aria-label": "try" }, h("div", { class: "card" }, title, text), stage.element);
+  const element = h(
+    "section",
+    { class: "try", "aria-label": "try" },
+    h("div", { class: "card" }, title, text),
+    stage.element,
+  );
   const show = (act, open) => {
     setText(text, open ? act.try.text : LOCKED);
     stage.show(open ? act.try.view : null, true);
@@ -72,8 +95,25 @@ function tryPanel(stage) {
 function revealPanel(onReveal, sources, stage) {
   const title = h("h3", { tabindex: "-1" }, "Reveal");
   const prose = h("div", { class: "prose" });
-  const button = h("button", { type: "button", onclick: () => { onReveal(); title.focus(); } }, "Show the answer");
-  const element = h("section", { class: "card reveal", "aria-label": "reveal" }, title, button, stage.element, prose);
+  const button = h(
+    "button",
+    {
+      type: "button",
+      onclick: () => {
+        onReveal();
+        title.focus();
+      },
+    },
+    "Show the answer",
+  );
+  const element = h(
+    "section",
+    { class: "card reveal", "aria-label": "reveal" },
+    title,
+    button,
+    stage.element,
+    prose,
+  );
   const show = (act, { tried, open }) => {
     button.hidden = open;
     button.disabled = !tried;
@@ -91,7 +131,14 @@ export function actPanel(on, sources, stages) {
   const predict = predictPanel(on, stages.predict, () => reveal.focus());
   const attempt = tryPanel(stages.live);
   const reveal = revealPanel(on.onReveal, sources, stages.reveal);
-  const element = h("article", { class: "act" }, h("header", {}, chapter, title), predict.element, attempt.element, reveal.element);
+  const element = h(
+    "article",
+    { class: "act" },
+    h("header", {}, chapter, title),
+    predict.element,
+    attempt.element,
+    reveal.element,
+  );
   let opened = null;
   /** Show an act with its entry of the progress; another act than before gets a form of its own. */
   const show = (act, number, entry, verdict) => {
@@ -105,6 +152,8 @@ export function actPanel(on, sources, stages) {
     attempt.show(act, tried || entry.revealed || act.question.kind === "task");
     reveal.show(act, { tried, open: done });
   };
-  const reopen = () => { opened = null; };
+  const reopen = () => {
+    opened = null;
+  };
   return { element, show, reopen, focus: () => title.focus() };
 }

@@ -1,14 +1,14 @@
-import { actPanel } from "./act.mjs";
 import { addressOf } from "../shared/address.mjs";
 import { applyColours } from "../shared/colours.mjs";
 import { h } from "../shared/dom.mjs";
-import { guidePanel } from "./guide.mjs";
-import { heedSync } from "../shared/privates.mjs";
 import { keepPainted } from "../shared/page.mjs";
-import { MODES, chooser, pager, pathPanel, placeIn, textsAt } from "./path.mjs";
+import { heedSync } from "../shared/privates.mjs";
+import { statusRegion } from "../shared/status.mjs";
+import { actPanel } from "./act.mjs";
+import { guidePanel } from "./guide.mjs";
+import { chooser, MODES, pager, pathPanel, placeIn, textsAt } from "./path.mjs";
 import { afterAnswer, entryOf, recall, remember, withEntry } from "./progress.mjs";
 import { stageOf } from "./stage.mjs";
-import { statusRegion } from "../shared/status.mjs";
 import { isGiven, judge } from "./verdict.mjs";
 
 const FIGURES = ["spectra", "needs", "accuracy"];
@@ -25,7 +25,8 @@ function stateOf(model) {
 
 /** What is said of an answer. */
 function verdictOf(question, given) {
-  if (given === null && question.kind === "task") return { text: question.wrong_view, right: false, given: false };
+  if (given === null && question.kind === "task")
+    return { text: question.wrong_view, right: false, given: false };
   if (!isGiven(question, given)) return { text: "Give an answer first.", right: false, given: false };
   return { ...judge(question, given), given: true };
 }
@@ -33,15 +34,22 @@ function verdictOf(question, given) {
 /** What a learner does, as changes of the page's state; each is told to Python and kept. */
 function actions(model, data, { judged, speak, reopen, arrive }) {
   const act = () => model.acts[data.act - 1];
-  const keep = (progress) => { data.setv({ progress }); remember(model.key, progress); };
+  const keep = (progress) => {
+    data.setv({ progress });
+    remember(model.key, progress);
+  };
   return {
     go: (changes) => {
       const here = Object.entries(changes).every(([name, value]) => data[name] === value);
-      if (here) reopen(); // which brings the view back to where the act wants it
+      if (here)
+        reopen(); // which brings the view back to where the act wants it
       else data.setv(changes);
       if (changes.act) arrive();
     },
-    forget: () => { keep({}); reopen(); },
+    forget: () => {
+      keep({});
+      reopen();
+    },
     stateOf: stateOf(model),
     onCheck: (given) => {
       const { id, question } = act();
@@ -113,7 +121,11 @@ export function render({ model, data, el, view }) {
     speak(`${said.right ? "Right. " : said.given ? "Not yet. " : ""}${said.text}`);
     update();
   };
-  const parts = build(model, view, actions(model, data, { judged, speak, reopen: () => open(), arrive: () => parts.act.focus() }));
+  const parts = build(
+    model,
+    view,
+    actions(model, data, { judged, speak, reopen: () => open(), arrive: () => parts.act.focus() }),
+  );
   const update = () => show(parts, model, verdict);
   const address = addressOf(data);
   const open = () => {
@@ -126,12 +138,27 @@ export function render({ model, data, el, view }) {
   const follow = () => data.setv(placeIn(address.read(), model));
   window.addEventListener("hashchange", follow);
   model.on("remove", () => window.removeEventListener("hashchange", follow));
-  data.setv({ progress: { ...recall(model.key, model.acts.map((act) => act.id)), ...data.progress } });
+  data.setv({
+    progress: {
+      ...recall(
+        model.key,
+        model.acts.map((act) => act.id),
+      ),
+      ...data.progress,
+    },
+  });
   follow();
   model.on("after_render", open);
   model.on("progress", update);
   model.on(["act", "mode", "free"], open);
-  model.on("paint", () => FIGURES.forEach((name) => model[name] && applyColours(model[name], data.paint.colours)));
-  keepPainted(model, data, el, FIGURES.map((name) => model[name]));
+  model.on("paint", () => {
+    for (const name of FIGURES) if (model[name]) applyColours(model[name], data.paint.colours);
+  });
+  keepPainted(
+    model,
+    data,
+    el,
+    FIGURES.map((name) => model[name]),
+  );
   return parts.element;
 }

@@ -9,7 +9,8 @@ const MARKS = { open: "", tried: "not solved yet", solved: "solved", shown: "ans
 /** What the texts of an address ask for: an act, or another part of the lesson; else nothing. */
 export function placeIn({ act, mode, view }, { acts, views }) {
   const number = Number(act);
-  if (Number.isInteger(number) && number >= 1 && number <= acts.length) return { mode: "lesson", act: number };
+  if (Number.isInteger(number) && number >= 1 && number <= acts.length)
+    return { mode: "lesson", act: number };
   if (!Object.hasOwn(MODES, mode ?? "")) return {};
   return Object.hasOwn(views, view ?? "") ? { mode, free: view } : { mode };
 }
@@ -22,32 +23,75 @@ export function textsAt({ mode, act, free }) {
 
 /** Buttons that choose one of several things; the chosen one is marked as the current one. */
 export function chooser(label, names, onChoose) {
-  const buttons = Object.entries(names).map(([key, text]) => ({ key, button: h("button", { type: "button", onclick: () => onChoose(key) }, text) }));
+  const buttons = Object.entries(names).map(([key, text]) => ({
+    key,
+    button: h("button", { type: "button", onclick: () => onChoose(key) }, text),
+  }));
   const element = h("nav", { class: "chooser", "aria-label": label }, ...buttons.map(({ button }) => button));
-  const show = (chosen) => buttons.forEach(({ key, button }) => button.setAttribute("aria-current", String(key === chosen)));
+  const show = (chosen) => {
+    for (const { key, button } of buttons) button.setAttribute("aria-current", String(key === chosen));
+  };
   return { element, show };
 }
 
 function actButton(act, number, onAct) {
   const mark = h("span", { class: "number", "aria-hidden": "true" }, String(number));
-  return h("button", { type: "button", onclick: () => onAct(number) }, mark, h("span", { class: "title" }, act.title));
+  return h(
+    "button",
+    { type: "button", onclick: () => onAct(number) },
+    mark,
+    h("span", { class: "title" }, act.title),
+  );
 }
 
 function chapterItem(title, buttons) {
-  return h("li", {}, h("span", { class: "chapter" }, title), h("ol", {}, ...buttons.map((button) => h("li", {}, button))));
+  return h(
+    "li",
+    {},
+    h("span", { class: "chapter" }, title),
+    h("ol", {}, ...buttons.map((button) => h("li", {}, button))),
+  );
 }
 
 /** The list of acts by chapter, with what has become of each, and the way to forget it all. */
 export function pathPanel(acts, onAct, onForget) {
   const buttons = acts.map((act, i) => actButton(act, i + 1, onAct));
   const chapters = [...new Set(acts.map((act) => act.chapter))];
-  const list = h("ol", { class: "chapters" }, ...chapters.map((title) => chapterItem(title, buttons.filter((_, i) => acts[i].chapter === title))));
+  const list = h(
+    "ol",
+    { class: "chapters" },
+    ...chapters.map((title) =>
+      chapterItem(
+        title,
+        buttons.filter((_, i) => acts[i].chapter === title),
+      ),
+    ),
+  );
   const count = h("p", { class: "count" });
   const bar = h("progress", { max: acts.length, "aria-label": "acts done" });
-  const forget = h("button", { type: "button", class: "forget", onclick: () => { if (window.confirm("Forget all answers of this lesson?")) onForget(); } }, "Start over");
-  const element = h("nav", { class: "card path", "aria-label": "acts" }, h("div", { class: "tally" }, count, bar), list, forget);
+  const forget = h(
+    "button",
+    {
+      type: "button",
+      class: "forget",
+      onclick: () => {
+        if (window.confirm("Forget all answers of this lesson?")) onForget();
+      },
+    },
+    "Start over",
+  );
+  const element = h(
+    "nav",
+    { class: "card path", "aria-label": "acts" },
+    h("div", { class: "tally" }, count, bar),
+    list,
+    forget,
+  );
   const show = (progress, chosen) => {
-    const { solved, done } = tally(progress, acts.map((act) => act.id));
+    const { solved, done } = tally(
+      progress,
+      acts.map((act) => act.id),
+    );
     setText(count, `${solved} of ${acts.length} solved`);
     bar.value = done;
     forget.hidden = Object.keys(progress).length === 0;

@@ -34,10 +34,21 @@ const counted = (n) => (Number.isInteger(n) && n > 0 ? n : 0);
 /** What was stored, as far as it is progress in these acts; a browser's store may hold anything. */
 export function checked(stored, ids) {
   const known = ids.filter((id) => typeof stored?.[id] === "object" && stored[id] !== null);
-  return Object.fromEntries(known.map((id) => {
-    const { given, right, tries, hints, revealed } = stored[id];
-    return [id, { given: given ?? null, right: right === true, tries: counted(tries), hints: counted(hints), revealed: revealed === true }];
-  }));
+  return Object.fromEntries(
+    known.map((id) => {
+      const { given, right, tries, hints, revealed } = stored[id];
+      return [
+        id,
+        {
+          given: given ?? null,
+          right: right === true,
+          tries: counted(tries),
+          hints: counted(hints),
+          revealed: revealed === true,
+        },
+      ];
+    }),
+  );
 }
 
 /** Progress kept by this browser, or none: a browser may refuse to keep anything. */

@@ -6,20 +6,33 @@ let forms = 0;
 
 function choiceForm({ options }) {
   const group = `answer-${++forms}`;
-  const radios = options.map(({ key }) => ({ key, input: h("input", { type: "radio", name: group, value: key }) }));
+  const radios = options.map(({ key }) => ({
+    key,
+    input: h("input", { type: "radio", name: group, value: key }),
+  }));
   return {
-    fields: radios.map(({ input }, i) => h("label", { class: "option" }, input, h("span", {}, options[i].text))),
+    fields: radios.map(({ input }, i) =>
+      h("label", { class: "option" }, input, h("span", {}, options[i].text)),
+    ),
     read: () => radios.find(({ input }) => input.checked)?.key ?? null,
-    write: (given) => radios.forEach(({ key, input }) => { input.checked = key === given; }),
+    write: (given) =>
+      radios.forEach(({ key, input }) => {
+        input.checked = key === given;
+      }),
   };
 }
 
 function numberForm({ fields }) {
   const inputs = fields.map(({ step }) => h("input", { type: "number", step, autocomplete: "off" }));
   return {
-    fields: inputs.map((input, i) => h("label", { class: "number-field" }, h("span", {}, fields[i].label), input)),
+    fields: inputs.map((input, i) =>
+      h("label", { class: "number-field" }, h("span", {}, fields[i].label), input),
+    ),
     read: () => Object.fromEntries(fields.map(({ key }, i) => [key, inputs[i].valueAsNumber])),
-    write: (given) => inputs.forEach((input, i) => { input.value = given?.[fields[i].key] ?? ""; }),
+    write: (given) =>
+      inputs.forEach((input, i) => {
+        input.value = given?.[fields[i].key] ?? "";
+      }),
   };
 }
 

@@ -34,13 +34,20 @@ function numberFault(question, field, given) {
   const off = given - answer[field.key];
   if (Math.abs(off) <= tolerance + ROUNDING) return null;
   const near = Math.max(tolerance, 0.005 * Math.abs(given)) + ROUNDING;
-  const known = mistakes.find((mistake) => mistake.field === field.key && Math.abs(mistake.value - given) <= near);
+  const known = mistakes.find(
+    (mistake) => mistake.field === field.key && Math.abs(mistake.value - given) <= near,
+  );
   return known?.why ?? (off < 0 ? low : high);
 }
 
 function numberWords({ echo, data }, field, given) {
   const start = data.start?.[field.key];
-  return { given: String(given).replace("-", "−"), field: field.label, start, ...(echo ? ECHOES[echo](data, given) : {}) };
+  return {
+    given: String(given).replace("-", "−"),
+    field: field.label,
+    start,
+    ...(echo ? ECHOES[echo](data, given) : {}),
+  };
 }
 
 /** The first fault among the fields decides what is said. */

@@ -13,8 +13,13 @@ function addMultiple32(out, at, factor, Q, from, n) {
 
 /** A precision: what a number is rounded to after each operation, what holds such numbers, and a
  * matrix in it: one in float64 is as it is. */
-export const DOUBLE = { round: (x) => x, Array: Float64Array, keep: (M) => M, addMultiple: addMultiple64 };
-export const SINGLE = { round: (x) => Math.fround(x), Array: Float32Array, keep: (M) => new Float32Array(M), addMultiple: addMultiple32 };
+export const DOUBLE = { round: (x) => x, Values: Float64Array, keep: (M) => M, addMultiple: addMultiple64 };
+export const SINGLE = {
+  round: (x) => Math.fround(x),
+  Values: Float32Array,
+  keep: (M) => new Float32Array(M),
+  addMultiple: addMultiple32,
+};
 
 /** s = α/r, or α/√r with rsLoRA; without an α of its own it is 2r. */
 export function scaleOf(alpha, rank, rslora) {
@@ -35,8 +40,8 @@ export function product(P, Q, m, p, n) {
 }
 
 /** M (m × n) · v, rounded after each multiplication and each addition. */
-export function applied(M, v, m, n, { round, Array } = DOUBLE) {
-  const out = new Array(m);
+export function applied(M, v, m, n, { round, Values } = DOUBLE) {
+  const out = new Values(m);
   for (let i = 0; i < m; i++) {
     let sum = 0;
     for (let j = 0; j < n; j++) sum = round(sum + round(M[i * n + j] * v[j]));
@@ -66,8 +71,8 @@ export function forwardPass(adapter, base, precision = DOUBLE) {
 export class MergedPass {
   constructor(adapter, precision = DOUBLE) {
     Object.assign(this, kept(adapter, precision), { precision, off: 0 });
-    this.update = new precision.Array(adapter.k); // the last row of s·B·A
-    [this.base, this.merged] = [new precision.Array(adapter.d), new precision.Array(adapter.d)]; // Wx, W′x
+    this.update = new precision.Values(adapter.k); // the last row of s·B·A
+    [this.base, this.merged] = [new precision.Values(adapter.d), new precision.Values(adapter.d)]; // Wx, W′x
   }
 
   /** Apply row i to x before and after merging; `off` is how far W is from W once unmerged again. */
@@ -79,7 +84,8 @@ export class MergedPass {
     let [base, sum, off] = [0, 0, this.off];
     for (let j = 0; j < k; j++) {
       const frozen = round(W[i * k + j]);
-      const change = (update[j] = round(scale * update[j]));
+      const change = round(scale * update[j]);
+      update[j] = change;
       const merged = round(frozen + change);
       base = round(base + round(frozen * x[j]));
       sum = round(sum + round(merged * x[j]));

@@ -43,6 +43,12 @@ export function eliminated(M, m, n, tolerance) {
 export function rankOfProduct({ B, A, d, k, rank }) {
   const rounding = Math.max(d, k) * EPSILON;
   const U = eliminated(B, d, rank, rounding * norm(B));
-  const UA = product(U.flatMap((row) => Array.from(row)), A, U.length, rank, k);
+  const UA = product(
+    U.flatMap((row) => Array.from(row)),
+    A,
+    U.length,
+    rank,
+    k,
+  );
   return eliminated(UA, U.length, k, rounding * norm(B) * norm(A)).length;
 }

@@ -10,16 +10,23 @@ export function entryGrid(name, label, onEntry) {
   const element = h("div", { class: "grid", role: "group", "aria-label": name });
   let fields = [];
   let values = [];
-  const restore = (i) => { fields[i].value = shownText(values[i]); };
+  const restore = (i) => {
+    fields[i].value = shownText(values[i]);
+  };
   const enter = (i) => {
     const value = fields[i].valueAsNumber;
     if (Math.abs(value) <= LARGEST_ENTRY) onEntry(i, value);
   };
   const build = (rows, columns) => {
-    fields = Array.from({ length: rows * columns }, (_, i) => h("input", {
-      type: "number", step: 0.1, "aria-label": label(Math.floor(i / columns) + 1, (i % columns) + 1),
-      oninput: () => enter(i), onchange: () => restore(i),
-    }));
+    fields = Array.from({ length: rows * columns }, (_, i) =>
+      h("input", {
+        type: "number",
+        step: 0.1,
+        "aria-label": label(Math.floor(i / columns) + 1, (i % columns) + 1),
+        oninput: () => enter(i),
+        onchange: () => restore(i),
+      }),
+    );
     element.style.setProperty("--columns", columns);
     element.replaceChildren(...fields);
   };

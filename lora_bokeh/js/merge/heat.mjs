@@ -1,5 +1,5 @@
-import { QUIET, measuredSize, setColumns, sourceOf } from "../shared/figures.mjs";
-import { MOST_CELLS, cellText, numberStyle, readsInCard } from "../shared/cells.mjs";
+import { cellText, MOST_CELLS, numberStyle, readsInCard } from "../shared/cells.mjs";
+import { measuredSize, QUIET, setColumns, sourceOf } from "../shared/figures.mjs";
 import { groupSizes } from "./means.mjs";
 
 // Heat maps of matrices in Bokeh figures, all on one diverging scale centred at zero.
@@ -37,7 +37,9 @@ function setImage(figure, means, { row, column, size }, extent) {
 
 /** Columns of the numbers that `which` picks out. */
 function numberColumns(means, k, style, which) {
-  const cells = Array.from(means, (value, i) => ({ value, x: (i % k) + 1, y: Math.floor(i / k) + 1 })).filter(({ value }) => which(value));
+  const cells = Array.from(means, (value, i) => ({ value, x: (i % k) + 1, y: Math.floor(i / k) + 1 })).filter(
+    ({ value }) => which(value),
+  );
   return {
     x: cells.map((cell) => cell.x),
     y: cells.map((cell) => cell.y),
@@ -64,27 +66,44 @@ export class HeatView {
     const style = styleOf(this.figure, now);
     const inCard = readsInCard(this.inks(), mapper.palette);
     const onColour = (value) => inCard(value / top);
-    setColumns(this.figure, "numbers", numberColumns(style ? means : [], k, style, (value) => !onColour(value)));
+    setColumns(
+      this.figure,
+      "numbers",
+      numberColumns(style ? means : [], k, style, (value) => !onColour(value)),
+    );
     setColumns(this.figure, "numbers-on-colour", numberColumns(style ? means : [], k, style, onColour));
   }
 
   /** What the numbers are written in. */
   inks() {
-    const [ink, card] = ["numbers", "numbers-on-colour"].map((name) => this.figure.renderers.find((renderer) => renderer.name === name).glyph.text_color.value);
+    const [ink, card] = ["numbers", "numbers-on-colour"].map(
+      (name) => this.figure.renderers.find((renderer) => renderer.name === name).glyph.text_color.value,
+    );
     return { ink, card };
   }
 
   /** Names of row and column for every cell. */
   fit({ d, k, side }) {
     const [rows, columns] = [groupNames(d, side), groupNames(k, side)];
-    return { size: [rows.length, columns.length], row: rows.map((name) => columns.map(() => name)), column: rows.map(() => columns) };
+    return {
+      size: [rows.length, columns.length],
+      row: rows.map((name) => columns.map(() => name)),
+      column: rows.map(() => columns),
+    };
   }
 }
 
 /** The bar of colours from −top over 0 to top; in a style, what the numbers are multiplied by. */
 export function showScale(figure, top, style) {
   const [axis] = figure.below;
-  axis.setv({ axis_label: style?.scale ? `${LABEL}; numbers in the cells × 1e${style.scale}`.replace("e-", "e−") : LABEL }, QUIET);
+  axis.setv(
+    {
+      axis_label: style?.scale
+        ? `${LABEL}; numbers in the cells × 1e${style.scale}`.replace("e-", "e−")
+        : LABEL,
+    },
+    QUIET,
+  );
   if (figure.x_range.end === top) return;
   figure.x_range.setv({ start: -top, end: top }, QUIET);
   axis.ticker.setv({ ticks: [-top, -top / 2, 0, top / 2, top] }, QUIET);

@@ -1,8 +1,8 @@
-import { LAST_SEED, uniform } from "./draws.mjs";
-import { LARGEST_ENTRY } from "./grids.mjs";
 import { POSITIVE, WHOLE } from "../shared/link.mjs";
-import { mergeSituation } from "./state.mjs";
+import { LAST_SEED, uniform } from "./draws.mjs";
 import { factorsOf, ownRecord } from "./factors.mjs";
+import { LARGEST_ENTRY } from "./grids.mjs";
+import { mergeSituation } from "./state.mjs";
 
 // The state of the merge view as texts: how numbers began, and what was typed over them. So
 // "zero~7*B1.2~3.5" is LoRA's start of seed 7, with 3.5 in row 1, column 2 of B.
@@ -34,7 +34,9 @@ const startText = ({ start, seed, scale }) => [start, seed, ...(start === "best"
 function startOf(text, best) {
   const [start, seed, scale] = text.split("~");
   const known = start === "zero" || start === "random" || (start === "best" && best && POSITIVE(scale ?? ""));
-  return known && seedOf(seed) !== undefined ? { start, seed: seedOf(seed), scale: Number(scale ?? 1), B: null, A: null } : undefined;
+  return known && seedOf(seed) !== undefined
+    ? { start, seed: seedOf(seed), scale: Number(scale ?? 1), B: null, A: null }
+    : undefined;
 }
 
 function recordText(record, { d, k, end, best, small }) {
@@ -42,7 +44,11 @@ function recordText(record, { d, k, end, best, small }) {
   if (!small) return OWN;
   const base = { ...record, start: record.base };
   const [before, typed] = [factorsOf(base, d, k, end, best), ownRecord(record, d, k, end, best)];
-  return [startText(base), ...editsOf("B", typed.B, before.B, end), ...editsOf("A", typed.A, before.A, k)].join("*");
+  return [
+    startText(base),
+    ...editsOf("B", typed.B, before.B, end),
+    ...editsOf("A", typed.A, before.A, k),
+  ].join("*");
 }
 
 function recordOf(text, { d, k, end, best }) {
@@ -65,7 +71,10 @@ function inputFrom(text, { k }) {
   return edit({ x: [x, k] }, edits) ? { seed: seedOf(seed), x } : undefined;
 }
 
-const oneOf = (...values) => (text) => values.find((value) => String(value) === text);
+const oneOf =
+  (...values) =>
+  (text) =>
+    values.find((value) => String(value) === text);
 
 /** A kind that brings back what it could only name. */
 function nameable(read, text) {
@@ -90,19 +99,28 @@ function listOf(...kinds) {
 /** What a link, a step back and a bookmark carry. */
 export function kindsOfMerge(data) {
   const now = mergeSituation(data);
-  const factors = () => nameable((text) => recordOf(text, now), (record) => recordText(record, now));
+  const factors = () =>
+    nameable(
+      (text) => recordOf(text, now),
+      (record) => recordText(record, now),
+    );
   return {
     rank: WHOLE,
     alpha: POSITIVE,
     use_rslora: oneOf(false, true),
     adapter: oneOf(1, 2),
     adapters: listOf(factors(), factors()),
-    input: nameable((text) => inputFrom(text, now), (input) => inputText(input, now)),
+    input: nameable(
+      (text) => inputFrom(text, now),
+      (input) => inputText(input, now),
+    ),
   };
 }
 
 /** What a link does not carry, in a sentence. */
 export function linkLacks({ adapters, input }, { small }) {
   const given = !small && (input.x || adapters.some(({ start }) => start === "own"));
-  return given ? "It does not carry the entries that were set from Python: it works where they are set again." : "";
+  return given
+    ? "It does not carry the entries that were set from Python: it works where they are set again."
+    : "";
 }

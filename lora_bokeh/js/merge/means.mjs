@@ -1,5 +1,5 @@
-import { product } from "./algebra.mjs";
 import { entriesOf } from "../heatmaps/blocks.mjs";
+import { product } from "./algebra.mjs";
 
 // Pictures of matrices too large to show entry by entry: means over blocks.
 

@@ -1,20 +1,31 @@
-import { clamp } from "../shared/lora.mjs";
 import { MOST_CELLS } from "../shared/cells.mjs";
 import { choiceRadios } from "../shared/choices.mjs";
 import { rankSlider } from "../shared/controls.mjs";
 import { h, setText } from "../shared/dom.mjs";
 import { keepHistory } from "../shared/keeping.mjs";
-import { kindsOfMerge, linkLacks } from "./link.mjs";
-import { factorsPanel, forwardPanel } from "./panels.mjs";
-import { inputOf, mergeFacts, mergeSituation } from "./state.mjs";
-import { BARS, MAPS, mergePicture, mergeSummary, mergeTitle, pooledText, story, subject, untouched, updateReadout } from "./words.mjs";
-import { heedSync } from "../shared/privates.mjs";
+import { clamp } from "../shared/lora.mjs";
 import { keepPainted } from "../shared/page.mjs";
 import { readoutRow } from "../shared/panels.mjs";
+import { heedSync } from "../shared/privates.mjs";
 import { saveMenu } from "../shared/save.mjs";
-import { runInSlices, runThrough } from "./slices.mjs";
-import { ownRecord } from "./factors.mjs";
 import { statusRegion } from "../shared/status.mjs";
+import { ownRecord } from "./factors.mjs";
+import { kindsOfMerge, linkLacks } from "./link.mjs";
+import { factorsPanel, forwardPanel } from "./panels.mjs";
+import { runInSlices, runThrough } from "./slices.mjs";
+import { inputOf, mergeFacts, mergeSituation } from "./state.mjs";
+import {
+  BARS,
+  MAPS,
+  mergePicture,
+  mergeSummary,
+  mergeTitle,
+  pooledText,
+  story,
+  subject,
+  untouched,
+  updateReadout,
+} from "./words.mjs";
 
 const AT_ONCE = 1 << 14; // entries of W up to which the readouts follow every event
 const MOST_IN_A_ROW = 8; // columns up to which matrices with numbers stand side by side
@@ -32,7 +43,8 @@ function setRecord(data, record) {
 /** Begin the adapter in use anew; what is drawn anew gets a seed that no adapter has had. */
 function begin(data, start, seed) {
   const { record, scale } = mergeSituation(data);
-  const next = seed ?? (start === "random" ? Math.max(...data.adapters.map((other) => other.seed)) + 1 : record.seed);
+  const next =
+    seed ?? (start === "random" ? Math.max(...data.adapters.map((other) => other.seed)) + 1 : record.seed);
   setRecord(data, { start, seed: next >>> 0, scale, B: null, A: null });
 }
 
@@ -52,8 +64,17 @@ function typeInput(data, i, value) {
 
 /** The field of α, and the button by which it follows the rank again. */
 function alphaField(onAlpha) {
-  const field = h("input", { type: "number", min: 0, step: 1, oninput: () => field.valueAsNumber > 0 && onAlpha(field.valueAsNumber) });
-  const follow = h("button", { type: "button", "aria-label": "α follows the rank as 2r", onclick: () => onAlpha(null) }, "= 2r");
+  const field = h("input", {
+    type: "number",
+    min: 0,
+    step: 1,
+    oninput: () => field.valueAsNumber > 0 && onAlpha(field.valueAsNumber),
+  });
+  const follow = h(
+    "button",
+    { type: "button", "aria-label": "α follows the rank as 2r", onclick: () => onAlpha(null) },
+    "= 2r",
+  );
   const element = h("div", { class: "alpha" }, h("label", {}, "α", field), follow);
   const show = ({ alpha, follows }) => {
     if (field.valueAsNumber !== alpha) field.value = alpha;
@@ -85,19 +106,34 @@ function captioned(title, plot, menu, note) {
 function mapsCard(model, menuOf) {
   const [W, update, merged, scale] = model.get_child("maps");
   const titled = (i, plot, title) => captioned(title, plot, menuOf(model.maps[i], MAPS[i]));
-  const maps = h("div", { class: "maps" }, titled(0, W, "W, frozen"), titled(1, update, "+ s·B·A, the update"), titled(2, merged, "= W′, merged"));
+  const maps = h(
+    "div",
+    { class: "maps" },
+    titled(0, W, "W, frozen"),
+    titled(1, update, "+ s·B·A, the update"),
+    titled(2, merged, "= W′, merged"),
+  );
   const [d, k] = model.shape;
   maps.style.setProperty("--widest", `${k <= MOST_IN_A_ROW ? 29 * k + 70 : k <= MOST_CELLS ? 560 : 290}px`);
   const note = h("p", { class: "note" }, pooledText(d, k));
   note.hidden = !note.textContent;
-  return h("section", { class: "card heat", "aria-label": "weights" }, h("h2", {}, "The weights, the update, and both merged"), maps, h("div", { class: "plot" }, scale), note);
+  return h(
+    "section",
+    { class: "card heat", "aria-label": "weights" },
+    h("h2", {}, "The weights, the update, and both merged"),
+    maps,
+    h("div", { class: "plot" }, scale),
+    note,
+  );
 }
 
 /** The bars of x, Wx, s·B(Ax) and h, each under its title. */
 function barsOf(model, menuOf) {
   const plots = model.get_child("bars");
   const note = model.shape[0] <= OUTLINED ? " merged outlined" : " merged bolder";
-  return BARS.map((title, i) => captioned(title, plots[i], menuOf(model.bars[i], title), title === "h" ? note : ""));
+  return BARS.map((title, i) =>
+    captioned(title, plots[i], menuOf(model.bars[i], title), title === "h" ? note : ""),
+  );
 }
 
 /** How many entries are the same. */
@@ -126,30 +162,79 @@ function bring(data, values) {
 function build(model, data) {
   const group = `merge-${++instances}`;
   const status = statusRegion();
-  const menuOf = (figure, title) => saveMenu(figure, title, () => mergePicture(mergeSituation(data), title), { say: status.say });
+  const menuOf = (figure, title) =>
+    saveMenu(figure, title, () => mergePicture(mergeSituation(data), title), { say: status.say });
   const parts = {
     head: headOf(),
-    rank: rankSlider((rank) => { data.rank = rank; }),
-    alpha: alphaField((alpha) => { data.alpha = alpha; }),
-    rule: choiceRadios("scale", `${group}-rule`, [[false, "α/r"], [true, "α/√r (rsLoRA)"]], (value) => { data.use_rslora = value; }),
-    adapter: choiceRadios("adapter", `${group}-adapter`, [[1, "adapter 1"], [2, "adapter 2"]], (value) => { data.adapter = value; }),
+    rank: rankSlider((rank) => {
+      data.rank = rank;
+    }),
+    alpha: alphaField((alpha) => {
+      data.alpha = alpha;
+    }),
+    rule: choiceRadios(
+      "scale",
+      `${group}-rule`,
+      [
+        [false, "α/r"],
+        [true, "α/√r (rsLoRA)"],
+      ],
+      (value) => {
+        data.use_rslora = value;
+      },
+    ),
+    adapter: choiceRadios(
+      "adapter",
+      `${group}-adapter`,
+      [
+        [1, "adapter 1"],
+        [2, "adapter 2"],
+      ],
+      (value) => {
+        data.adapter = value;
+      },
+    ),
     maps: { element: mapsCard(model, menuOf) },
-    factors: factorsPanel({ onStart: (start, seed) => begin(data, start, seed), onEntry: (name, i, value) => typeEntry(data, name, i, value) }),
+    factors: factorsPanel({
+      onStart: (start, seed) => begin(data, start, seed),
+      onEntry: (name, i, value) => typeEntry(data, name, i, value),
+    }),
     readout: readoutCard(new Float64Array(model.frozen)),
     forward: forwardPanel(barsOf(model, menuOf), {
       onEntry: (i, value) => typeInput(data, i, value),
-      onDraw: () => { data.input = { seed: (data.input.seed + 1) >>> 0, x: null }; },
+      onDraw: () => {
+        data.input = { seed: (data.input.seed + 1) >>> 0, x: null };
+      },
     }),
     status,
   };
   const { head, rank, alpha, rule, adapter, maps, factors, readout, forward } = parts;
   const now = () => mergeSituation(data);
   const told = { title: () => mergeTitle(now()), say: status.say, lacks: () => linkLacks(data, now()) };
-  const history = keepHistory({ model, data }, kindsOfMerge(data), { apply: (values) => bring(data, values), ...told });
-  const bar = h("div", { class: "bar" }, ...[rank, alpha, rule, adapter].map((part) => part.element), history);
+  const history = keepHistory({ model, data }, kindsOfMerge(data), {
+    apply: (values) => bring(data, values),
+    ...told,
+  });
+  const bar = h(
+    "div",
+    { class: "bar" },
+    ...[rank, alpha, rule, adapter].map((part) => part.element),
+    history,
+  );
   const [d, k] = data.shape;
-  const kinds = ["explorer", "merge", ...(Math.max(d, k) > MOST_IN_A_ROW ? ["wide"] : []), ...(k > MOST_IN_A_ROW ? ["long"] : [])];
-  const element = h("div", { class: kinds.join(" ") }, head.element, bar, ...[maps, factors, readout, forward, status].map((part) => part.element));
+  const kinds = [
+    "explorer",
+    "merge",
+    ...(Math.max(d, k) > MOST_IN_A_ROW ? ["wide"] : []),
+    ...(k > MOST_IN_A_ROW ? ["long"] : []),
+  ];
+  const element = h(
+    "div",
+    { class: kinds.join(" ") },
+    head.element,
+    bar,
+    ...[maps, factors, readout, forward, status].map((part) => part.element),
+  );
   return { ...parts, element };
 }
 

@@ -1,10 +1,10 @@
-import { applied, forwardPass, greatest, plus } from "./algebra.mjs";
-import { QUIET, nameFigure, setColumns } from "../shared/figures.mjs";
 import { applyColours } from "../shared/colours.mjs";
+import { nameFigure, QUIET, setColumns } from "../shared/figures.mjs";
+import { applied, forwardPass, greatest, plus } from "./algebra.mjs";
 import { HeatView, niceCeiling, showScale, styleOf } from "./heat.mjs";
 import { pooled, pooledUpdate } from "./means.mjs";
-import { SIDE, mergeSituation } from "./state.mjs";
-import { BARS, MAPS, barsName, mapName } from "./words.mjs";
+import { mergeSituation, SIDE } from "./state.mjs";
+import { BARS, barsName, MAPS, mapName } from "./words.mjs";
 
 const SHOWN = ["rank", "alpha", "use_rslora", "adapter", "adapters", "input"]; // what the figures follow
 
@@ -14,7 +14,11 @@ const drawnOf = new WeakMap();
 function viewOf(state) {
   if (!drawnOf.has(state)) {
     const [d, k] = state.shape;
-    drawnOf.set(state, { heats: state.maps.slice(0, 3).map((map) => new HeatView(map)), W: pooled(state.frozen, d, k, SIDE), vectors: {} });
+    drawnOf.set(state, {
+      heats: state.maps.slice(0, 3).map((map) => new HeatView(map)),
+      W: pooled(state.frozen, d, k, SIDE),
+      vectors: {},
+    });
   }
   return drawnOf.get(state);
 }
@@ -24,9 +28,15 @@ function follow(view, state) {
   const shown = SHOWN.map((name) => state[name]);
   if (view.shown?.every((value, i) => value === shown[i])) return;
   const now = mergeSituation(state);
-  if (view.input !== state.input) Object.assign(view, { input: state.input, base: applied(now.W, now.x, now.d, now.k) });
+  if (view.input !== state.input)
+    Object.assign(view, { input: state.input, base: applied(now.W, now.x, now.d, now.k) });
   const update = pooledUpdate(now, SIDE);
-  Object.assign(view, { shown, now, pictures: [view.W, update, plus(view.W, update)], pass: forwardPass(now, view.base) });
+  Object.assign(view, {
+    shown,
+    now,
+    pictures: [view.W, update, plus(view.W, update)],
+    pass: forwardPass(now, view.base),
+  });
 }
 
 function drawMaps({ heats, pictures, now }, state) {

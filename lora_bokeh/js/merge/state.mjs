@@ -1,6 +1,17 @@
-import { DOUBLE, MergedPass, SINGLE, addRow, forwardPass, greatest, greatestDifference, norm, scaleOf, squares } from "./algebra.mjs";
-import { clamp } from "../shared/lora.mjs";
 import { MOST_CELLS } from "../shared/cells.mjs";
+import { clamp } from "../shared/lora.mjs";
+import {
+  addRow,
+  DOUBLE,
+  forwardPass,
+  greatest,
+  greatestDifference,
+  MergedPass,
+  norm,
+  SINGLE,
+  scaleOf,
+  squares,
+} from "./algebra.mjs";
 import { uniform } from "./draws.mjs";
 import { rankOfProduct } from "./elimination.mjs";
 import { factorsOf } from "./factors.mjs";
@@ -13,14 +24,33 @@ export const SIDE = 96; // rows and columns of a picture, at most
 export const inputOf = ({ seed, x }, k) => (x ? Float64Array.from(x) : uniform(seed, "x", k));
 
 /** The adapter in use: its factors at the rank shown, its scale, the weights and the input. */
-export function mergeSituation({ frozen, shape, best, end, rank: wanted, alpha, use_rslora, adapter, adapters, input }) {
+export function mergeSituation({
+  frozen,
+  shape,
+  best,
+  end,
+  rank: wanted,
+  alpha,
+  use_rslora,
+  adapter,
+  adapters,
+  input,
+}) {
   const [d, k] = shape;
   const rank = clamp(wanted, 1, end);
   const record = adapters[adapter - 1];
   const factors = factorsOf(record, d, k, rank, best);
   const scale = scaleOf(alpha, rank, use_rslora);
   return {
-    d, k, rank, end, scale, record, adapter, best, ...factors,
+    d,
+    k,
+    rank,
+    end,
+    scale,
+    record,
+    adapter,
+    best,
+    ...factors,
     alpha: alpha ?? 2 * rank,
     follows: alpha === null,
     rslora: use_rslora,

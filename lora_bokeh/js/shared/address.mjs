@@ -28,7 +28,9 @@ export function addressOf(data) {
     heed();
     written.add(prefix);
   };
-  const resume = (texts) => { if (written.has(prefix)) write(texts); };
+  const resume = (texts) => {
+    if (written.has(prefix)) write(texts);
+  };
   const link = (texts) => window.location.href.split("#")[0] + writeFragment(fragment(), prefix, texts);
   return { read, write, resume, link };
 }

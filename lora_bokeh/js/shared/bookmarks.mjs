@@ -34,7 +34,11 @@ export function bookmarkMenu({ key, isHere, state, title, onGo, say }) {
   const name = h("input", { type: "text", "aria-label": "name of the bookmark", maxlength: 60 });
   const list = h("ul", {});
   const none = h("p", { class: "count" }, "No bookmarks yet.");
-  const change = (bookmarks, said) => { stored.write(bookmarks); draw(); say(said); };
+  const change = (bookmarks, said) => {
+    stored.write(bookmarks);
+    draw();
+    say(said);
+  };
   const add = (event) => {
     event.preventDefault();
     const text = name.value.trim() || title();
@@ -43,19 +47,48 @@ export function bookmarkMenu({ key, isHere, state, title, onGo, say }) {
     name.placeholder = title();
   };
   const remove = (text) => {
-    change(stored.read().filter((each) => each.name !== text), `Bookmark ${text} deleted.`);
+    change(
+      stored.read().filter((each) => each.name !== text),
+      `Bookmark ${text} deleted.`,
+    );
     name.focus();
   };
   const form = h("form", { class: "row", onsubmit: add }, name, h("button", {}, "Add"));
   const { element, summary, close } = menu("Bookmarks", null, form, none, list);
-  const row = (bookmark) => h("li", { class: "row" },
-    h("button", { type: "button", class: "choose", onclick: () => { close(); summary.focus(); onGo(bookmark.state); } }, bookmark.name),
-    h("button", { type: "button", "aria-label": `delete ${bookmark.name}`, onclick: () => remove(bookmark.name) }, "Delete"));
+  const row = (bookmark) =>
+    h(
+      "li",
+      { class: "row" },
+      h(
+        "button",
+        {
+          type: "button",
+          class: "choose",
+          onclick: () => {
+            close();
+            summary.focus();
+            onGo(bookmark.state);
+          },
+        },
+        bookmark.name,
+      ),
+      h(
+        "button",
+        { type: "button", "aria-label": `delete ${bookmark.name}`, onclick: () => remove(bookmark.name) },
+        "Delete",
+      ),
+    );
   const draw = () => {
-    const rows = stored.read().filter((bookmark) => isHere(bookmark.state)).map(row);
+    const rows = stored
+      .read()
+      .filter((bookmark) => isHere(bookmark.state))
+      .map(row);
     list.replaceChildren(...rows);
     none.hidden = rows.length > 0;
   };
-  element.addEventListener("toggle", () => { name.placeholder = title(); draw(); });
+  element.addEventListener("toggle", () => {
+    name.placeholder = title();
+    draw();
+  });
   return element;
 }

@@ -1,5 +1,5 @@
-import { measuredSize } from "./figures.mjs";
 import { contrast } from "./colours.mjs";
+import { measuredSize } from "./figures.mjs";
 
 // Numbers in the cells of small matrices: as many digits as there is room for.
 
@@ -16,7 +16,8 @@ export function numberStyle(peak, width, height = Infinity) {
   const exponent = Math.floor(Math.log10(peak));
   const plain = exponent >= -1 && exponent <= 1 ? 0 : exponent;
   const before = 2 + Math.max(exponent - plain, 0); // the sign, and digits before the point
-  const fitting = (characters) => FONT_SIZES.find((size) => size <= height - 2 && characters * DIGIT * size <= width - 1);
+  const fitting = (characters) =>
+    FONT_SIZES.find((size) => size <= height - 2 && characters * DIGIT * size <= width - 1);
   for (const decimals of [2, 1]) {
     const size = fitting(before + 1 + decimals);
     if (size > (decimals === 1 ? 8 : 9)) return { size, scale: plain, decimals };

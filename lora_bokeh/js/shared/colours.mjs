@@ -1,6 +1,19 @@
 // Colours live in palette.css; each themed Bokeh model carries a tag {property: colour name}.
 
-const NAMES = ["paper", "card", "ink", "muted", "rule", "accent", "accent-ink", "accent-soft", "shade", "negative", "zero", "positive"];
+const NAMES = [
+  "paper",
+  "card",
+  "ink",
+  "muted",
+  "rule",
+  "accent",
+  "accent-ink",
+  "accent-soft",
+  "shade",
+  "negative",
+  "zero",
+  "positive",
+];
 
 /** The palette as the browser computes it now, light or dark. */
 export function readColours(element) {
@@ -10,14 +23,15 @@ export function readColours(element) {
 
 /** Red, green and blue of "#rrggbb", 0 to 255. */
 export const channels = (hex) => [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16));
-const hex = (rgb) => "#" + rgb.map((c) => Math.round(c).toString(16).padStart(2, "0")).join("");
+const hex = (rgb) => `#${rgb.map((c) => Math.round(c).toString(16).padStart(2, "0")).join("")}`;
 
 const mixColours = (from, to, t) => hex(channels(from).map((c, i) => c + t * (channels(to)[i] - c)));
 
 /** Contrast of two colours, 1 to 21, as WCAG 2 defines it. */
 export function contrast(one, other) {
   const linear = (c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
-  const luminance = (colour) => channels(colour).reduce((sum, c, i) => sum + [0.2126, 0.7152, 0.0722][i] * linear(c / 255), 0.05);
+  const luminance = (colour) =>
+    channels(colour).reduce((sum, c, i) => sum + [0.2126, 0.7152, 0.0722][i] * linear(c / 255), 0.05);
   const [light, dark] = [luminance(one), luminance(other)].sort((a, b) => b - a);
   return light / dark;
 }
@@ -46,7 +60,10 @@ export function applyColours(figure, colours) {
   for (const model of figure.references()) {
     const themed = model.tags?.find((tag) => tag?.themed)?.themed;
     if (!themed) continue;
-    const values = Object.entries(themed).map(([property, token]) => [property, themedValue(model, property, colours, token)]);
+    const values = Object.entries(themed).map(([property, token]) => [
+      property,
+      themedValue(model, property, colours, token),
+    ]);
     model.setv(Object.fromEntries(values), { sync: false });
   }
 }

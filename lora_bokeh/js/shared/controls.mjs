@@ -1,5 +1,5 @@
-import { h, setText } from "./dom.mjs";
 import { METRICS, valueText } from "../explorer/words.mjs";
+import { h, setText } from "./dom.mjs";
 
 const share = (input) => `${(100 * (input.value - input.min)) / Math.max(input.max - input.min, 1)}%`;
 
@@ -26,8 +26,20 @@ export function sizeSlider(name, bounds, onSize) {
     if (size >= min && size <= max) onSize(size);
   };
   const range = h("input", { type: "range", min, max, step: 1, oninput: () => commit(range) });
-  const field = h("input", { type: "number", min, max, step: 1, "aria-label": `${name}, typed`, onchange: () => commit(field) });
-  const element = h("div", { class: "slider" }, h("label", { class: "slider" }, h("span", {}, name), range), field);
+  const field = h("input", {
+    type: "number",
+    min,
+    max,
+    step: 1,
+    "aria-label": `${name}, typed`,
+    onchange: () => commit(field),
+  });
+  const element = h(
+    "div",
+    { class: "slider" },
+    h("label", { class: "slider" }, h("span", {}, name), range),
+    field,
+  );
   const show = (size) => {
     range.value = field.value = size;
     range.style.setProperty("--share", share(range));
@@ -41,8 +53,15 @@ export function metricRadios(group, onMetric) {
     const input = h("input", { type: "radio", name: group, value: metric, onchange: () => onMetric(metric) });
     return { metric, input, label: h("label", {}, input, label) };
   });
-  const element = h("div", { class: "metric", role: "radiogroup", "aria-label": "metric" }, ...radios.map((radio) => radio.label));
-  const show = ({ metric }) => radios.forEach((radio) => { radio.input.checked = radio.metric === metric; });
+  const element = h(
+    "div",
+    { class: "metric", role: "radiogroup", "aria-label": "metric" },
+    ...radios.map((radio) => radio.label),
+  );
+  const show = ({ metric }) =>
+    radios.forEach((radio) => {
+      radio.input.checked = radio.metric === metric;
+    });
   return { element, show };
 }
 

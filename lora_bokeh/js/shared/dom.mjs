@@ -19,5 +19,5 @@ export function setText(element, text) {
 export function renew(element, ...children) {
   const [old, fresh] = [[...element.childNodes], [...h("div", {}, ...children).childNodes]];
   if (old.length !== fresh.length) element.replaceChildren(...fresh);
-  else old.forEach((node, i) => node.isEqualNode(fresh[i]) || node.replaceWith(fresh[i]));
+  else for (const [i, node] of old.entries()) if (!node.isEqualNode(fresh[i])) node.replaceWith(fresh[i]);
 }

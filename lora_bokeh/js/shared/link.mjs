@@ -23,7 +23,10 @@ export function textsOf(data, kinds) {
 
 /** Values of the texts that mean something, and the names of those that do not. */
 export function valuesOf(texts, kinds) {
-  const known = Object.entries(texts).map(([name, text]) => [name, Object.hasOwn(kinds, name) ? kinds[name](text) : undefined]);
+  const known = Object.entries(texts).map(([name, text]) => [
+    name,
+    Object.hasOwn(kinds, name) ? kinds[name](text) : undefined,
+  ]);
   return {
     values: Object.fromEntries(known.filter(([, value]) => value !== undefined)),
     refused: known.filter(([, value]) => value === undefined).map(([name]) => name),
@@ -43,25 +46,30 @@ function decoded(text) {
 const partsOf = (fragment) => fragment.replace(/^#/, "").split("&").filter(Boolean);
 const nameIn = (part) => decoded(part.split("=")[0]);
 const isPlain = (name) => !/^\d+\./.test(name);
-const isOf = (prefix) => (part) => part.includes("=") && (prefix ? nameIn(part).startsWith(prefix) : isPlain(nameIn(part)));
+const isOf = (prefix) => (part) =>
+  part.includes("=") && (prefix ? nameIn(part).startsWith(prefix) : isPlain(nameIn(part)));
 
 /** The texts that a fragment, such as "#rank=5&target=flat", holds for one view. */
 export function readFragment(fragment, prefix) {
   const mine = partsOf(fragment).filter(isOf(prefix));
-  return Object.fromEntries(mine.map((part) => [nameIn(part).slice(prefix.length), decoded(part.slice(part.indexOf("=") + 1))]));
+  return Object.fromEntries(
+    mine.map((part) => [nameIn(part).slice(prefix.length), decoded(part.slice(part.indexOf("=") + 1))]),
+  );
 }
 
 /** The fragment with these texts for one view; what it holds for others stays. */
 export function writeFragment(fragment, prefix, texts) {
   const others = partsOf(fragment).filter((part) => !isOf(prefix)(part));
   const mine = Object.entries(texts).filter(([, text]) => text !== "");
-  return "#" + [...others, ...mine.map(([name, text]) => `${prefix}${name}=${encodeURIComponent(text)}`)].join("&");
+  return `#${[...others, ...mine.map(([name, text]) => `${prefix}${name}=${encodeURIComponent(text)}`)].join("&")}`;
 }
 
 /** What a person has to know of a link: what it asked for, and what is shown. */
 export function linkNotice(asked, refused, shown) {
   const ignored = refused.map((name) => `${name}=${asked[name]}`);
-  const cut = Object.keys(shown).filter((name) => name in asked && !refused.includes(name) && asked[name] !== shown[name]);
+  const cut = Object.keys(shown).filter(
+    (name) => name in asked && !refused.includes(name) && asked[name] !== shown[name],
+  );
   return [
     ...(ignored.length ? [`The link asks for ${ignored.join(" and ")}, which means nothing here.`] : []),
     ...cut.map((name) => `The link asks for ${name} ${asked[name]}; the nearest here is ${shown[name]}.`),

@@ -2,7 +2,12 @@
 
 /** 4096 → "4.1K", 16777216 → "16.8M", 144 → "144". */
 export function formatCount(n) {
-  for (const [unit, letter] of [[1e12, "T"], [1e9, "B"], [1e6, "M"], [1e3, "K"]]) {
+  for (const [unit, letter] of [
+    [1e12, "T"],
+    [1e9, "B"],
+    [1e6, "M"],
+    [1e3, "K"],
+  ]) {
     if (Math.abs(n) >= unit) return (n / unit).toFixed(1) + letter;
   }
   return String(n);
@@ -16,12 +21,17 @@ export function formatExact(n) {
 /** A fraction as a percentage to one decimal: 0.75 → "75.0 %". */
 export function formatPercent(x) {
   const text = (100 * x).toFixed(1);
-  return (text === "-0.0" ? "0.0" : text.replace("-", "−")) + " %";
+  return `${text === "-0.0" ? "0.0" : text.replace("-", "−")} %`;
 }
 
 /** Bytes in decimal units, three digits: 797184 → "797 kB", 13476831232 → "13.5 GB". */
 export function formatBytes(n) {
-  for (const [unit, name] of [[1e12, "TB"], [1e9, "GB"], [1e6, "MB"], [1e3, "kB"]]) {
+  for (const [unit, name] of [
+    [1e12, "TB"],
+    [1e9, "GB"],
+    [1e6, "MB"],
+    [1e3, "kB"],
+  ]) {
     if (n >= unit) return `${(n / unit).toFixed(n >= 100 * unit ? 0 : n >= 10 * unit ? 1 : 2)} ${name}`;
   }
   return `${n} bytes`;

@@ -6,7 +6,10 @@ export function keepPainted(model, data, el, figures) {
   let count = 0;
   const paint = () => data.setv({ paint: { count: ++count, colours: readColours(el) } }, { sync: false });
   const { look, end } = followScheme(el.getRootNode().host, () => data.theme, paint);
-  const again = () => { look(); paint(); };
+  const again = () => {
+    look();
+    paint();
+  };
   for (const figure of figures) {
     for (const side of ["inner_width", "inner_height"]) figure?.properties[side].change.connect(paint);
   }

@@ -1,5 +1,5 @@
-import { h, renew, setText } from "./dom.mjs";
 import { caution, normOf, progressText, readout } from "../explorer/words.mjs";
+import { h, renew, setText } from "./dom.mjs";
 
 const math = (text, sub) => [text, ...(sub ? [h("sub", {}, sub)] : [])];
 
@@ -7,7 +7,12 @@ const math = (text, sub) => [text, ...(sub ? [h("sub", {}, sub)] : [])];
 export function readoutRow({ label, math: symbol, sub, bound, value, exact, lead, rule }) {
   const name = h("dt", {}, label, ...(symbol ? [" ", ...math(symbol, sub)] : []));
   const kind = [lead && "lead", rule && "rule"].filter(Boolean).join(" ");
-  return h("div", kind ? { class: kind } : {}, name, h("dd", { title: exact }, ...(bound ? [h("small", {}, bound), " "] : []), value));
+  return h(
+    "div",
+    kind ? { class: kind } : {},
+    name,
+    h("dd", { title: exact }, ...(bound ? [h("small", {}, bound), " "] : []), value),
+  );
 }
 
 /** The readouts: what the rank buys, in figures; exact values on hover. */
@@ -35,7 +40,9 @@ export function headPanel() {
     setText(title, state.heading.replace("{rank}", now.rank));
     const { curve, d, k } = now;
     const name = curve ? [h("b", {}, curve.name)] : [];
-    const facts = curve ? ["", `${d} × ${k}`, curve.dtype, `scale ${curve.scale}`] : [`d = ${d}`, `k = ${k}`, `rank ${now.rank}`];
+    const facts = curve
+      ? ["", `${d} × ${k}`, curve.dtype, `scale ${curve.scale}`]
+      : [`d = ${d}`, `k = ${k}`, `rank ${now.rank}`];
     renew(what, ...name, facts.join(" · "));
     setText(story, curve?.story ?? "");
     story.hidden = !curve?.story;
@@ -72,8 +79,16 @@ export function figureCard(kind, title, figure, save = null) {
   const norm = h("p", { class: "norm" });
   const parts = kind === "curve" ? [norm, plot] : [plot];
   const heading = h("h2", {}, title);
-  const element = h("section", { class: `card ${kind}`, "aria-label": title }, h("div", { class: "title" }, heading, save), ...parts);
+  const element = h(
+    "section",
+    { class: `card ${kind}`, "aria-label": title },
+    h("div", { class: "title" }, heading, save),
+    ...parts,
+  );
   const show = ({ metric }, symbol) => renew(norm, ...math(...normOf(metric, symbol)));
-  const rename = (text) => { setText(heading, text); element.setAttribute("aria-label", text); };
+  const rename = (text) => {
+    setText(heading, text);
+    element.setAttribute("aria-label", text);
+  };
   return { element, show, rename };
 }

@@ -1,5 +1,5 @@
-import { QUIET, measuredSize } from "./figures.mjs";
 import { applyColours } from "./colours.mjs";
+import { measuredSize, QUIET } from "./figures.mjs";
 import { serializer } from "./privates.mjs";
 
 // A figure for papers and slides. Bokeh draws a copy of it as vectors, one that nobody sees; the
@@ -29,19 +29,30 @@ function copyOf(figure) {
 /** A line of text cut in its middle to a width in pixels. */
 export function cutMiddle(text, width) {
   const most = Math.max(Math.floor(width / PER_LETTER), 9);
-  return text.length <= most ? text : `${text.slice(0, Math.ceil(most / 2) - 1)}…${text.slice(1 - Math.floor(most / 2))}`;
+  return text.length <= most
+    ? text
+    : `${text.slice(0, Math.ceil(most / 2) - 1)}…${text.slice(1 - Math.floor(most / 2))}`;
 }
 
 /** Size of the whole picture: as asked for, else that of the figure and of the words around it. */
 export function pictureSize(figure, { width, height }) {
   const outer = measuredSize(figure, "outer");
-  return { width: width || outer.width + 2 * MARGIN, height: height || outer.height + 2 * MARGIN + ROOM_FOR_TITLE };
+  return {
+    width: width || outer.width + 2 * MARGIN,
+    height: height || outer.height + 2 * MARGIN + ROOM_FOR_TITLE,
+  };
 }
 
 /** Give the copy a size, colours, and in words what the page says around the figure. */
 function dress(copy, { title, yLabel, colours, width, height }) {
   const text = title.map((line) => cutMiddle(line, width - 4 * MARGIN)).join("\n");
-  const font = { text_font: FONTS, text_font_size: "14px", text_font_style: "normal", text_color: colours.ink, standoff: 8 };
+  const font = {
+    text_font: FONTS,
+    text_font_size: "14px",
+    text_font_style: "normal",
+    text_color: colours.ink,
+    standoff: 8,
+  };
   copy.toolbar.setv({ tools: [] }, QUIET);
   copy.title.setv({ text, ...font }, QUIET);
   if (yLabel) copy.left[0].setv({ axis_label: yLabel.join("") }, QUIET);
@@ -72,7 +83,7 @@ async function drawn(document_, arrange) {
 
 function svgElement(tag, attributes, text = "") {
   const element = document.createElementNS(SVG, tag);
-  Object.entries(attributes).forEach(([name, value]) => element.setAttribute(name, value));
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
   element.textContent = text;
   return element;
 }
@@ -95,10 +106,11 @@ function finish({ svg, content }, label, words) {
   const width = words.width || Math.ceil(content.x + content.width) + 2 * MARGIN;
   const height = words.height || Math.ceil(content.y + content.height) + 2 * MARGIN;
   const box = { width, height, viewBox: `${-MARGIN} ${-MARGIN} ${width} ${height}`, role: "img" };
-  Object.entries(box).forEach(([name, value]) => svg.setAttribute(name, value));
+  for (const [name, value] of Object.entries(box)) svg.setAttribute(name, value);
   const paper = { x: -MARGIN, y: -MARGIN, width, height, fill: words.colours.card };
   svg.prepend(svgElement("title", {}, label), svgElement("rect", paper));
-  for (const image of svg.querySelectorAll("image")) image.setAttribute("style", "image-rendering: pixelated");
+  for (const image of svg.querySelectorAll("image"))
+    image.setAttribute("style", "image-rendering: pixelated");
   finishTexts(svg, words);
   return svg;
 }
@@ -111,10 +123,15 @@ function finish({ svg, content }, label, words) {
 export async function drawFigure(figure, words) {
   const copy = copyOf(figure);
   dress(copy.roots()[0], { ...words, ...pictureSize(figure, words) });
-  return finish(await drawn(copy, words.arrange), figure.html_attributes["aria-label"] ?? words.title[0], words);
+  return finish(
+    await drawn(copy, words.arrange),
+    figure.html_attributes["aria-label"] ?? words.title[0],
+    words,
+  );
 }
 
-export const svgBlob = (svg) => new Blob([new XMLSerializer().serializeToString(svg)], { type: "image/svg+xml" });
+export const svgBlob = (svg) =>
+  new Blob([new XMLSerializer().serializeToString(svg)], { type: "image/svg+xml" });
 
 /** The drawing in pixels. */
 export async function pngBlob(svg) {
@@ -130,12 +147,16 @@ export async function pngBlob(svg) {
 
 let printed = null; // the frame of the last print, in a browser that does not say when it is over
 
-const loaded = (image) => new Promise((done) => { image.onload = image.onerror = done; });
+const loaded = (image) =>
+  new Promise((done) => {
+    image.onload = image.onerror = done;
+  });
 
 /** Open the browser's print dialog on a page that is as large as the drawing and holds only it. */
 export async function printPage(svg, name) {
   printed?.remove();
-  const frame = printed = document.createElement("iframe");
+  const frame = document.createElement("iframe");
+  printed = frame;
   frame.style.cssText = "position: fixed; width: 0; height: 0; border: 0; visibility: hidden";
   frame.title = name;
   frame.setAttribute("aria-hidden", "true");

@@ -18,7 +18,8 @@ export function heedSync(document) {
     if (!manager.type.endsWith("CommManager") || heedful.has(manager)) continue;
     heedful.add(manager);
     const send = manager._document_changed;
-    if (!send) lacking("CommManager._document_changed", "a notebook's kernel is spared what the page derives");
+    if (!send)
+      lacking("CommManager._document_changed", "a notebook's kernel is spared what the page derives");
     manager._document_changed = function (event) {
       if (event.sync !== false) send?.call(this, event);
     };
@@ -29,11 +30,15 @@ export function heedSync(document) {
  * renderer into a style sheet, and the browser matches the styles anew before the next text. */
 export function sparePlaces(view) {
   if (!view) return;
-  const places = [...(view.renderer_views?.values() ?? [])].map(({ position }) => position).filter((place) => place?.replace);
+  const places = [...(view.renderer_views?.values() ?? [])]
+    .map(({ position }) => position)
+    .filter((place) => place?.replace);
   if (!places.length) lacking("position of its renderers' views", "a drag is drawn in time");
   for (const place of places) {
     const write = place.replace;
-    place.replace = (css) => { if (css !== place.css) write.call(place, css); };
+    place.replace = (css) => {
+      if (css !== place.css) write.call(place, css);
+    };
   }
 }
 

@@ -25,7 +25,11 @@ export function isDark(colour) {
 
 /** The elements around one, nearest first, out through slots and shadow roots. */
 function* aroundOf(element) {
-  for (let node = element.assignedSlot ?? element.parentNode; node; node = node.assignedSlot ?? node.parentNode ?? node.host) {
+  for (
+    let node = element.assignedSlot ?? element.parentNode;
+    node;
+    node = node.assignedSlot ?? node.parentNode ?? node.host
+  ) {
     if (node instanceof Element) yield node;
   }
 }
@@ -47,20 +51,35 @@ export function followScheme(element, chosen, changed) {
   let [frame, moving] = [0, false];
   const ask = () => {
     cancelAnimationFrame(frame);
-    frame = requestAnimationFrame(() => { look(); changed(); });
+    frame = requestAnimationFrame(() => {
+      look();
+      changed();
+    });
   };
   const observer = new MutationObserver(ask);
   const look = () => {
     const around = [...aroundOf(element)];
     observer.disconnect();
     for (const each of around) observer.observe(each, { attributes: true });
-    observer.observe(document.head, { attributes: true, childList: true, characterData: true, subtree: true });
+    observer.observe(document.head, {
+      attributes: true,
+      childList: true,
+      characterData: true,
+      subtree: true,
+    });
     element.dataset.scheme = chosen() || ((darkBehind(around) ?? systemDark.matches) ? "dark" : "light");
     // A ground on its way to another colour tells when it is there.
-    const fading = moving ? [] : around.flatMap((each) => each.getAnimations()).filter((each) => each.transitionProperty?.startsWith("background"));
+    const fading = moving
+      ? []
+      : around
+          .flatMap((each) => each.getAnimations())
+          .filter((each) => each.transitionProperty?.startsWith("background"));
     if (!fading.length) return;
     moving = true;
-    Promise.allSettled(fading.map((each) => each.finished)).then(() => { moving = false; ask(); });
+    Promise.allSettled(fading.map((each) => each.finished)).then(() => {
+      moving = false;
+      ask();
+    });
   };
   const end = () => {
     cancelAnimationFrame(frame);

@@ -25,7 +25,7 @@ export class Spring {
 
   to(target, transition) {
     this.target = target;
-    this.omega = motionReduced() ? null : FREQUENCY[transition] ?? null;
+    this.omega = motionReduced() ? null : (FREQUENCY[transition] ?? null);
     if (this.omega === null || this.state.x === target) this.jump(target);
     else if (this.frame === null) {
       this.last = performance.now();

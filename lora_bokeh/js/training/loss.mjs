@@ -1,6 +1,6 @@
-import { QUIET, columnsOf, measuredSize, nameFigure, setColumns } from "../shared/figures.mjs";
-import { shownAt } from "./state.mjs";
+import { columnsOf, measuredSize, nameFigure, QUIET, setColumns } from "../shared/figures.mjs";
 import { formatSignificant } from "../shared/numbers.mjs";
+import { shownAt } from "./state.mjs";
 import { lossName } from "./words.mjs";
 
 const SMALLEST = 1e-16; // of the first loss: past float64's digits, and zero has no logarithm
@@ -13,7 +13,10 @@ export function evenTicks(low, high, count) {
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = power * ([1, 2, 5].find((m) => m * power >= rough) ?? 10);
   const first = Math.ceil(low / step);
-  return Array.from({ length: Math.max(0, Math.floor(high / step) - first + 1) }, (_, i) => (first + i) * step);
+  return Array.from(
+    { length: Math.max(0, Math.floor(high / step) - first + 1) },
+    (_, i) => (first + i) * step,
+  );
 }
 
 /** Ticks of a logarithmic axis: at most eight, even ones where it is short. */
@@ -22,9 +25,16 @@ export function logTicks(low, high) {
   const [first, last] = [Math.floor(Math.log10(low)), Math.ceil(Math.log10(high))];
   const stride = Math.ceil((last - first) / 7);
   const decades = Array.from({ length: last - first + 1 }, (_, i) => first + i);
-  const ticks = (digits) => decades.flatMap((e) => digits.map((m) => m * 10 ** e)).filter((y) => y >= low && y <= high);
+  const ticks = (digits) =>
+    decades.flatMap((e) => digits.map((m) => m * 10 ** e)).filter((y) => y >= low && y <= high);
   const few = [[1, 2, 3, 4, 5, 6, 7, 8, 9], [1, 2, 5], [1, 3], [1]].map(ticks).find((set) => set.length <= 8);
-  return few ?? decades.filter((e) => (e - last) % stride === 0).map((e) => 10 ** e).filter((y) => y >= low && y <= high);
+  return (
+    few ??
+    decades
+      .filter((e) => (e - last) % stride === 0)
+      .map((e) => 10 ** e)
+      .filter((y) => y >= low && y <= high)
+  );
 }
 
 /** Ends of the loss axis: room for the whole run above, and below `low` for what nothing reaches. */
@@ -35,7 +45,14 @@ export function lossRange(run) {
   const low = reachable ? run.floor : Math.max(Math.min(...known, AT_LEAST * run.first), least);
   const high = Math.max(...known, 1.02 * low);
   const at = (share) => low * (high / low) ** share;
-  return { low, start: at(-0.22), end: at(1.14), ticks: logTicks(at(-0.16), at(1.08)), note: at(-0.11), reachable };
+  return {
+    low,
+    start: at(-0.22),
+    end: at(1.14),
+    ticks: logTicks(at(-0.16), at(1.08)),
+    note: at(-0.11),
+    reachable,
+  };
 }
 
 /** Loss against the step in a Bokeh figure: the curve, the marker, the floor, earlier runs. */
@@ -86,6 +103,12 @@ export class LossView {
   drawMarker({ steps }, { step, loss, diverged }, y) {
     const right = step > 0.7 * steps;
     const text = diverged ? "diverged" : formatSignificant(loss);
-    setColumns(this.figure, "marker", { step: [step], loss: [y], text: [text], align: [right ? "right" : "left"], shift: [right ? -4 : 8] });
+    setColumns(this.figure, "marker", {
+      step: [step],
+      loss: [y],
+      text: [text],
+      align: [right ? "right" : "left"],
+      shift: [right ? -4 : 8],
+    });
   }
 }

@@ -1,19 +1,34 @@
-import { clamp } from "../shared/lora.mjs";
 import { choiceRadios } from "../shared/choices.mjs";
 import { rankSlider, targetChooser } from "../shared/controls.mjs";
-import { isUnfinished, lastStep, nextStep, runOf, shownAt } from "./state.mjs";
 import { h } from "../shared/dom.mjs";
-import { formatExact } from "../shared/numbers.mjs";
 import { keepHistory } from "../shared/keeping.mjs";
-import { WHOLE, among } from "../shared/link.mjs";
-import { heedSync } from "../shared/privates.mjs";
+import { among, WHOLE } from "../shared/link.mjs";
+import { clamp } from "../shared/lora.mjs";
+import { formatExact } from "../shared/numbers.mjs";
 import { keepPainted } from "../shared/page.mjs";
-import { Player } from "./player.mjs";
+import { heedSync } from "../shared/privates.mjs";
 import { saveMenu } from "../shared/save.mjs";
 import { statusRegion } from "../shared/status.mjs";
-import { lossCard, namedSelect, rateSlider, runButtons, stepTable, trainingHead, trainingReadouts } from "./panels.mjs";
+import {
+  lossCard,
+  namedSelect,
+  rateSlider,
+  runButtons,
+  stepTable,
+  trainingHead,
+  trainingReadouts,
+} from "./panels.mjs";
+import { Player } from "./player.mjs";
+import { isUnfinished, lastStep, nextStep, runOf, shownAt } from "./state.mjs";
 import { trainingTables } from "./table.mjs";
-import { LOSS_HEADING, OPTIMIZER_NAMES, START_NAMES, lossPicture, runLabel, trainingSummary } from "./words.mjs";
+import {
+  LOSS_HEADING,
+  lossPicture,
+  OPTIMIZER_NAMES,
+  runLabel,
+  START_NAMES,
+  trainingSummary,
+} from "./words.mjs";
 
 const QUIETLY = { sync: false };
 const EARLIER = 8; // lines of earlier runs that are kept
@@ -30,7 +45,8 @@ function changeSetting(data, changes) {
 
 /** What a link and the history hold of the state; a file has runs at some learning rates only. */
 function kindsOfTraining(data) {
-  const rate = (text) => (Number(text) > 0 && (data.hosted || data.rates.includes(Number(text))) ? Number(text) : undefined);
+  const rate = (text) =>
+    Number(text) > 0 && (data.hosted || data.rates.includes(Number(text))) ? Number(text) : undefined;
   return {
     target: among(() => Object.keys(data.targets)),
     rank: WHOLE,
@@ -60,10 +76,20 @@ function buildTraining(model, data, acts) {
   const { head, rank, rate, optimizer, init, steps, target, buttons, readout, table, status } = parts;
   const elements = (...some) => some.map((part) => part.element);
   const history = keepHistory({ model, data }, kindsOfTraining(data), {
-    apply: (values) => changeSetting(data, values), title: () => `${data.target}, ${runLabel(data)}`, say,
+    apply: (values) => changeSetting(data, values),
+    title: () => `${data.target}, ${runLabel(data)}`,
+    say,
   });
-  const save = saveMenu(model.loss, LOSS_HEADING, () => lossPicture(data), { tables: trainingTables(data), say });
-  const bar = h("div", { class: "bar" }, ...elements(target, rank, rate, optimizer, init, steps, buttons), history);
+  const save = saveMenu(model.loss, LOSS_HEADING, () => lossPicture(data), {
+    tables: trainingTables(data),
+    say,
+  });
+  const bar = h(
+    "div",
+    { class: "bar" },
+    ...elements(target, rank, rate, optimizer, init, steps, buttons),
+    history,
+  );
   const figures = h("div", { class: "figures" }, lossCard(model.get_child("loss"), save), table.element);
   const side = h("div", { class: "side" }, readout.element);
   const element = h("div", { class: "explorer training" }, head.element, bar, figures, side, status.element);
@@ -81,7 +107,10 @@ function showTraining(parts, state, playing) {
   parts.rate.show(state);
   parts.optimizer.show(state.optimizer);
   parts.init.show(START_NAMES, state.init);
-  parts.steps.show(state.lengths.map((length) => [length, formatExact(length)]), state.steps);
+  parts.steps.show(
+    state.lengths.map((length) => [length, formatExact(length)]),
+    state.steps,
+  );
   parts.target.show(state.targets, state.target);
   parts.buttons.show(run, playing);
   parts.readout.show(state, run, shown);
@@ -93,7 +122,13 @@ function showTraining(parts, state, playing) {
 function lineOf(state, run) {
   const { index } = shownAt(run, state.playhead);
   const upTo = (column) => column.slice(0, index + 1);
-  return { target: state.target, rank: state.rank, x: upTo(run.kept), y: upTo(run.loss), label: runLabel(state) };
+  return {
+    target: state.target,
+    rank: state.rank,
+    x: upTo(run.kept),
+    y: upTo(run.loss),
+    label: runLabel(state),
+  };
 }
 
 export function render({ model, data, el, view }) {
@@ -142,7 +177,9 @@ export function render({ model, data, el, view }) {
     last = run && data.playhead > 0 ? lineOf(data, run) : null;
   };
   const restart = () => {
-    const lines = [...data.earlier, ...(last ? [last] : [])].filter((line) => line.target === data.target && line.rank === data.rank);
+    const lines = [...data.earlier, ...(last ? [last] : [])].filter(
+      (line) => line.target === data.target && line.rank === data.rank,
+    );
     data.setv({ earlier: lines.slice(-EARLIER) }, QUIETLY);
     waiting = false;
     player.pause();

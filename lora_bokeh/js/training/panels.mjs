@@ -1,6 +1,6 @@
 import { h, setText } from "../shared/dom.mjs";
-import { stepRows } from "./state.mjs";
 import { figureCard, readoutRow } from "../shared/panels.mjs";
+import { stepRows } from "./state.mjs";
 import { LOSS_HEADING, lessonOf, rateText, stepCells, trainingReadout } from "./words.mjs";
 
 /** The heading: what is done, to what, and its story. */
@@ -8,7 +8,14 @@ export function trainingHead() {
   const what = h("p", { class: "what" });
   const line = h("p", { class: "story" });
   const notice = h("p", { class: "notice" });
-  const element = h("header", { class: "head" }, h("h1", {}, "Train B and A against the floor"), what, line, notice);
+  const element = h(
+    "header",
+    { class: "head" },
+    h("h1", {}, "Train B and A against the floor"),
+    what,
+    line,
+    notice,
+  );
   const show = ({ targets, target, notice: refused }) => {
     const { name, shape, dtype, scale, story } = targets[target];
     what.replaceChildren(h("b", {}, name), ` · ${shape.join(" × ")} · ${dtype} · scale ${scale}`);
@@ -24,7 +31,12 @@ export function trainingHead() {
 export function rateSlider(onRate) {
   let stops = [];
   const value = h("span", { class: "value", "aria-hidden": "true" });
-  const input = h("input", { type: "range", min: 0, step: 1, oninput: () => onRate(stops[Number(input.value)]) });
+  const input = h("input", {
+    type: "range",
+    min: 0,
+    step: 1,
+    oninput: () => onRate(stops[Number(input.value)]),
+  });
   const element = h("label", { class: "slider rate" }, h("span", {}, "learning rate"), input, value);
   const show = ({ rates, learning_rate }) => {
     stops = rates.includes(learning_rate) ? rates : [...rates, learning_rate].sort((a, b) => a - b);
@@ -90,14 +102,27 @@ export function lossCard(figure, save) {
 /** The table of steps; each tenth has its row from the beginning. */
 export function stepTable() {
   const body = h("tbody");
-  const heads = ["step", "loss", "improvement", "above the floor"].map((title) => h("th", { scope: "col" }, title));
+  const heads = ["step", "loss", "improvement", "above the floor"].map((title) =>
+    h("th", { scope: "col" }, title),
+  );
   const table = h("table", {}, h("thead", {}, h("tr", {}, ...heads)), body);
-  const element = h("section", { class: "card steps", "aria-label": "steps" }, h("h2", {}, "Step by step"), table);
+  const element = h(
+    "section",
+    { class: "card steps", "aria-label": "steps" },
+    h("h2", {}, "Step by step"),
+    table,
+  );
   let shown = "";
   const show = (state, run) => {
     const rows = stepRows(run, state.steps, state.playhead).map(stepCells);
-    if (shown === (shown = rows.join("|"))) return;
-    body.replaceChildren(...rows.map(([step, ...cells]) => h("tr", {}, h("th", { scope: "row" }, step), ...cells.map((cell) => h("td", {}, cell)))));
+    const text = rows.join("|");
+    if (shown === text) return;
+    shown = text;
+    body.replaceChildren(
+      ...rows.map(([step, ...cells]) =>
+        h("tr", {}, h("th", { scope: "row" }, step), ...cells.map((cell) => h("td", {}, cell))),
+      ),
+    );
   };
   return { element, show };
 }

@@ -1,6 +1,6 @@
 import { applyColours } from "../shared/colours.mjs";
-import { runOf } from "./state.mjs";
 import { LossView } from "./loss.mjs";
+import { runOf } from "./state.mjs";
 
 // What each training of the page has drawn, keyed by its state.
 const drawings = new WeakMap();

@@ -9,7 +9,11 @@ function fromGrid(grid, { init, optimizer, learning_rate, rank }, ranks) {
   const start = grid.inits.indexOf(init);
   const rate = grid.rates.indexOf(learning_rate);
   if (rate < 0) return null;
-  const run = ((start * grid.optimizers.length + grid.optimizers.indexOf(optimizer)) * grid.rates.length + rate) * ranks + rank - 1;
+  const run =
+    ((start * grid.optimizers.length + grid.optimizers.indexOf(optimizer)) * grid.rates.length + rate) *
+      ranks +
+    rank -
+    1;
   const count = grid.kept.length;
   const gradient = 2 * (start * ranks + rank - 1);
   return {
@@ -34,7 +38,8 @@ export function runOf(state) {
   const { target, rank, steps, grids, targets, run } = state;
   const { floors } = targets[target];
   const grid = grids[target];
-  const held = grid && steps <= grid.kept[grid.kept.length - 1] ? fromGrid(grid, state, floors.length - 1) : null;
+  const held =
+    grid && steps <= grid.kept[grid.kept.length - 1] ? fromGrid(grid, state, floors.length - 1) : null;
   const found = held ?? (isRunOf(state, run) ? run : null);
   if (!found) return null;
   const kept = Array.from(found.kept).filter((step) => step <= steps);
@@ -75,7 +80,13 @@ export function stepRows(run, steps, playhead) {
   return milestones(steps).map((step) => {
     const i = run && step <= playhead ? run.kept.indexOf(step) : -1;
     if (i < 0 || Number.isNaN(run.above[i])) return { step, loss: null, diverged: i >= 0 };
-    return { step, loss: run.loss[i], above: run.above[i], improvement: improvement(run, run.loss[i]), diverged: false };
+    return {
+      step,
+      loss: run.loss[i],
+      above: run.above[i],
+      improvement: improvement(run, run.loss[i]),
+      diverged: false,
+    };
   });
 }
 

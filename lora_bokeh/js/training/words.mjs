@@ -3,8 +3,15 @@ import { formatExact, formatPercent, formatSignificant } from "../shared/numbers
 // Every sentence and readout of a training. Pure: a state in, text out.
 
 export const LOSS_HEADING = "The loss against the floor of its rank";
-export const OPTIMIZER_NAMES = [["adam", "Adam"], ["sgd", "plain descent"]];
-export const START_NAMES = [["lora", "B = 0, A random"], ["zeros", "B = 0, A = 0"], ["random", "both random"]];
+export const OPTIMIZER_NAMES = [
+  ["adam", "Adam"],
+  ["sgd", "plain descent"],
+];
+export const START_NAMES = [
+  ["lora", "B = 0, A random"],
+  ["zeros", "B = 0, A = 0"],
+  ["random", "both random"],
+];
 
 const NEAR = 1e-6; // of the first loss: as good as at the floor
 const optimizerName = (optimizer) => OPTIMIZER_NAMES.find(([name]) => name === optimizer)[1];
@@ -22,7 +29,11 @@ export function runLabel({ rank, optimizer, learning_rate }) {
 /** What a saved picture says around the figure, and the parts of its file name. */
 export function lossPicture(state) {
   const parts = [state.target, "rank", state.rank, state.optimizer, rateText(state.learning_rate)];
-  return { parts, title: [LOSS_HEADING, `${state.target}, ${runLabel(state)}`], yLabel: ["loss ‖W − s·BA‖² / mn", ""] };
+  return {
+    parts,
+    title: [LOSS_HEADING, `${state.target}, ${runLabel(state)}`],
+    yLabel: ["loss ‖W − s·BA‖² / mn", ""],
+  };
 }
 
 /** The live region: said once the loss has come to rest. */
@@ -44,16 +55,22 @@ export function lossName(state, run, shown) {
 export function lessonOf(state, run, shown) {
   if (!run) return "This file holds no run at this setting; a page with Python behind it can train it.";
   const [B, A] = run.gradients;
-  if (run.first > 0 && B === 0 && A === 0) return "Stuck: with B = 0 and A = 0 both gradients are zero, and no step moves anything.";
-  if (shown.diverged) return `Diverged at step ${run.diverged}: the learning rate is too high, the loss went up without bound.`;
-  if (shown.step && shown.above <= NEAR * run.first) return `At the floor: no B and A of rank ${state.rank} do better. Only a higher rank would.`;
+  if (run.first > 0 && B === 0 && A === 0)
+    return "Stuck: with B = 0 and A = 0 both gradients are zero, and no step moves anything.";
+  if (shown.diverged)
+    return `Diverged at step ${run.diverged}: the learning rate is too high, the loss went up without bound.`;
+  if (shown.step && shown.above <= NEAR * run.first)
+    return `At the floor: no B and A of rank ${state.rank} do better. Only a higher rank would.`;
   if (state.init === "lora") return "B = 0 makes ΔW = 0 and A’s gradient zero: at step one only B moves.";
   return "Both gradients are there at step one, but so is a ΔW that nobody trained.";
 }
 
 /** The readouts, row by row: see readoutRow in shared/panels.mjs. */
 export function trainingReadout(state, run, shown) {
-  const number = (x) => ({ value: x === undefined ? "–" : formatSignificant(x), exact: x === undefined ? undefined : String(x) });
+  const number = (x) => ({
+    value: x === undefined ? "–" : formatSignificant(x),
+    exact: x === undefined ? undefined : String(x),
+  });
   const [B, A] = run?.gradients ?? [];
   const target = state.targets[state.target];
   const rows = [
@@ -65,7 +82,13 @@ export function trainingReadout(state, run, shown) {
     { label: "At step one", math: "‖∂L/∂B‖", sub: "F", ...number(B), rule: true },
     { label: "At step one", math: "‖∂L/∂A‖", sub: "F", ...number(A) },
   ];
-  if (state.optimizer === "sgd") rows.push({ label: "Rate limit", math: "mn/(2sσ₁)", ...number(target.limits[state.rank - 1]), rule: true });
+  if (state.optimizer === "sgd")
+    rows.push({
+      label: "Rate limit",
+      math: "mn/(2sσ₁)",
+      ...number(target.limits[state.rank - 1]),
+      rule: true,
+    });
   return rows;
 }
 
@@ -73,5 +96,10 @@ export function trainingReadout(state, run, shown) {
 export function stepCells({ step, loss, above, improvement, diverged }) {
   if (diverged) return [formatExact(step), "diverged", "–", "–"];
   if (loss === null) return [formatExact(step), "\u00a0", "\u00a0", "\u00a0"];
-  return [formatExact(step), loss.toPrecision(6).replace("e-", "e−"), `${(100 * improvement).toFixed(2)} %`, formatSignificant(above)];
+  return [
+    formatExact(step),
+    loss.toPrecision(6).replace("e-", "e−"),
+    `${(100 * improvement).toFixed(2)} %`,
+    formatSignificant(above),
+  ];
 }

@@ -10,7 +10,11 @@ export function render({ model, el }) {
   // The colours are the panel's that it stands in, with the place to drop a file on.
   const panel = el.getRootNode().host.getRootNode().host;
   if (panel) {
-    const { look, end } = followScheme(panel, () => "", () => {});
+    const { look, end } = followScheme(
+      panel,
+      () => "",
+      () => {},
+    );
     model.on("after_render", look);
     model.on("remove", end);
   }
