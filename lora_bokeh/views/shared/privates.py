@@ -62,6 +62,7 @@ PRIVATES = (
 # there their lack is an error of itself.
 OF_OBJECTS = {
     "_models": DISPLAYS,  # of a JSComponent and of a pane: the displays, by their roots
+    "_views": DISPLAYS,  # of Panel's state: the displays of all, by their roots
     "_tornado": GUARD,  # of Bokeh's server: where handlers are added
     "_finished": GUARD,  # of Tornado's handlers: whether it has been answered
 }
